@@ -33,7 +33,7 @@ _TAN_PIO8 = 0.41421356237309503
 
 
 @kernel
-def log(x):
+def log(x: float) -> float:
     """Return the natural logarithm of a positive normal number."""
     bits = float_bits(x)
     k = (bits - _SQRT_HALF_BITS) >> _52
@@ -51,7 +51,7 @@ def log(x):
 
 
 @kernel
-def exp(x):
+def exp(x: float) -> float:
     """Return the exponential: 0 below -708, infinity above 709.78."""
     c = min(max(x, -708.0), 709.9)
     t = fma(c, _LOG2E, _MAGIC)
@@ -76,7 +76,7 @@ def exp(x):
 
 
 @kernel
-def _sincos_reduced(r, lo, quadrant):
+def _sincos_reduced(r: float, lo: float, quadrant: np.int64) -> tuple[float, float]:
     """Return sin and cos of r + lo + quadrant * pi/2 with |r| <= pi/4."""
     z = r * r
     p = fma(z, 1.58969099521155010221e-10, -2.50507602534068634195e-08)
@@ -102,7 +102,7 @@ def _sincos_reduced(r, lo, quadrant):
 
 
 @kernel
-def sincos(x):
+def sincos(x: float) -> tuple[float, float]:
     """Return sine and cosine of x [rad], |x| < 1e5."""
     t = fma(x, 0.6366197723675814, _MAGIC)
     k = float_bits(t) - _MAGIC_BITS
@@ -114,7 +114,7 @@ def sincos(x):
 
 
 @kernel
-def sincos2pi(u):
+def sincos2pi(u: float) -> tuple[float, float]:
     """Return sine and cosine of 2 pi u, |u| < 1e9; the reduction is exact."""
     v = 4.0 * u
     t = v + _MAGIC
@@ -126,7 +126,7 @@ def sincos2pi(u):
 
 
 @kernel
-def atan2(y, x):
+def atan2(y: float, x: float) -> float:
     """Return the angle of the point (x, y) in [-pi, pi] [rad]; 0 at the origin."""
     ax = abs(x)
     ay = abs(y)
@@ -156,7 +156,7 @@ def atan2(y, x):
 
 
 @kernel
-def erf(x):
+def erf(x: float) -> float:
     """Return the error function to 1.2e-7 (Chebyshev fit of erfc, Numerical Recipes 2nd ed. 6.2)."""
     t = 1.0 / (1.0 + 0.5 * abs(x))
     p = fma(t, 0.17087277, -0.82215223)
@@ -173,7 +173,7 @@ def erf(x):
 
 
 @kernel
-def split_index(x):
+def split_index(x: float) -> tuple[np.uint64, float]:
     """Return (i, f) with x = i + f for 0 <= x < 2^51: the index as uint64 and the fraction in [0, 1].
 
     At an integer either neighbour may be taken, (i, 0) or (i - 1, 1): equal for linear interpolation. No float to

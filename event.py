@@ -93,7 +93,13 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             ("n_hits", "i4", (), "", "Drift-chamber layers crossed."),
             ("dedx", "f8", (), "", "Truncated mean of dE/dx over its value on the relativistic plateau."),
             ("tof", "f8", (), "ns", "Time of flight measured from the event time; NaN without a signal."),
-            ("tof_path", "f8", (), "cm", "Path length of the measured helix to the time-of-flight counter; NaN if none."),
+            (
+                "tof_path",
+                "f8",
+                (),
+                "cm",
+                "Path length of the measured helix to the counter; NaN if none.",
+            ),
             ("tof_sigma", "f8", (), "ns", "Resolution of the time of flight."),
             ("muc_depth", "f8", (), "cm", "Iron crossed in the muon counter up to the last layer hit; NaN outside."),
             ("muc_layers", "i4", (), "", "Layers of the muon counter with a hit."),
@@ -139,8 +145,8 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             ("track_truth", "i4", (), "", "Index of the particle among the particles of its truth event."),
             ("charge", "i4", (), "e", "Sign of kappa."),
             ("good", "?", (), "", "Good charged track: closest approach and polar angle within the conventions."),
-            ("r_xy", "f8", (), "cm", "Distance of closest approach to the beam line."),
-            ("z", "f8", (), "cm", "Position of the closest approach along z."),
+            ("poca_r", "f8", (), "cm", "Distance of closest approach to the beam line."),
+            ("poca_z", "f8", (), "cm", "Position of the closest approach along z."),
             ("px", "f8", (), "GeV", "Momentum at closest approach along x."),
             ("py", "f8", (), "GeV", "Momentum at closest approach along y."),
             ("pz", "f8", (), "GeV", "Momentum at closest approach along z."),
@@ -282,8 +288,8 @@ class RecoEvents(NamedTuple):
     track_truth: NDArray[np.int32]
     charge: NDArray[np.int32]
     good: NDArray[np.bool_]
-    r_xy: Floats
-    z: Floats
+    poca_r: Floats
+    poca_z: Floats
     px: Floats
     py: Floats
     pz: Floats
@@ -366,13 +372,19 @@ def select_events(record: Any, start: int, stop: int) -> Any:
     return record._replace(**parts)
 
 
-_VECTORS: dict[tuple[str, str], str] = {("TruthEvents", "particle"): "Momentum4D", ("RecoEvents", "track"): "Momentum3D"}
+# vector reads a field t as the time component of the momentum
+_AWKWARD_NAMES = {"t": "vt"}
+_VECTORS: dict[tuple[str, str], str] = {
+    ("TruthEvents", "particle"): "Momentum4D",
+    ("RecoEvents", "track"): "Momentum3D",
+}
 
 
 def record_to_awkward(record: Any) -> Any:
     """Return a record as an awkward array of events that shares the record's memory.
 
-    Lists carry vector behaviours: `array.particle.mass` for truth, `array.track.pt` for reconstructed events.
+    Lists carry vector behaviours: `array.particle.mass` for truth, `array.track.pt` for reconstructed events. The
+    production time `t` is called `vt` there, since vector takes `t` for an energy.
     """
     import awkward as ak
     import vector
@@ -383,20 +395,16 @@ def record_to_awkward(record: Any) -> Any:
     names: list[str] = []
     for table in TABLES[kind]:
         fields = [column.name for column in COLUMNS[kind] if column.table == table.name]
-        arrays = [_content(ak, getattr(record, name)) for name in fields]
+        arrays = [ak.contents.NumpyArray(getattr(record, name)) for name in fields]
         if not table.offsets:
             contents += arrays
             names += fields
             continue
         prefix = f"{table.name}_"
-        labels = [name.removeprefix(prefix) for name in fields]
+        labels = [_AWKWARD_NAMES.get(name, name.removeprefix(prefix)) for name in fields]
         behaviour = _VECTORS.get((kind, table.name))
         inner = ak.contents.RecordArray(arrays, labels, parameters={"__record__": behaviour} if behaviour else None)
         offsets = ak.index.Index64(getattr(record, table.offsets))
         contents.append(ak.contents.ListOffsetArray(offsets, inner))
         names.append(table.name)
     return ak.Array(ak.contents.RecordArray(contents, names))
-
-
-def _content(ak: Any, column: NDArray[Any]) -> Any:
-    return ak.contents.NumpyArray(column)

@@ -6,21 +6,29 @@ slower). `fastmath` is never used, not even contraction: the same seed must give
 """
 
 import hashlib
+import math
 import os
+import struct
 import sys
 import tempfile
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+import numba.extending
 import numpy as np
-from numba import njit, types
-from numba.extending import intrinsic
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-JIT = not numba.config.DISABLE_JIT
+# numba's own annotations differ from version to version
+_njit: Any = numba.njit
+_intrinsic: Any = numba.extending.intrinsic
+_config: Any = numba.config
+types: Any = numba.types
+
+JIT = not _config.DISABLE_JIT
 
 #: Events per block of a runner: a block's columns stay in the first-level cache.
 BLOCK = 1024
@@ -28,7 +36,7 @@ BLOCK = 1024
 
 def kernel(f: F) -> F:
     """Compile a formula on numbers; LLVM inlines it, so that the loop around it becomes SIMD."""
-    return njit(error_model="numpy", forceinline=True)(f)  # type: ignore[no-any-return]
+    return _njit(error_model="numpy", forceinline=True)(f)  # type: ignore[no-any-return]
 
 
 def stage(f: F) -> F:
@@ -36,13 +44,13 @@ def stage(f: F) -> F:
     options = {"error_model": "numpy", "nogil": True}
     directory = _cache_directory()
     if not JIT or directory is None:
-        return njit(**options)(f)  # type: ignore[no-any-return]
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = directory
+        return _njit(**options)(f)  # type: ignore[no-any-return]
+    before = _config.CACHE_DIR
+    _config.CACHE_DIR = directory
     try:
-        return njit(cache=True, **options)(f)  # type: ignore[no-any-return]
+        return _njit(cache=True, **options)(f)  # type: ignore[no-any-return]
     finally:
-        numba.config.CACHE_DIR = before
+        _config.CACHE_DIR = before
 
 
 def _user_cache() -> Path:
@@ -90,57 +98,54 @@ def _find_cache_directory() -> str | None:
         return None
 
 
-if JIT:
+def _exact_fma(a: float, b: float, c: float) -> float:
+    a, b, c = float(a), float(b), float(c)
+    if not (math.isfinite(a) and math.isfinite(b) and math.isfinite(c)):
+        return a * b + c
+    exact = Fraction(a) * Fraction(b) + Fraction(c)
+    if exact == 0:
+        return a * b + c  # keeps the sign of zero
+    try:
+        return float(exact)
+    except OverflowError:
+        return math.copysign(math.inf, exact)
 
-    @intrinsic
-    def fma(typingctx, a, b, c):  # type: ignore[no-untyped-def]  # noqa: ARG001
-        """Return a * b + c rounded once."""
 
-        def code(context, builder, signature, args):  # type: ignore[no-untyped-def]  # noqa: ARG001
-            return builder.fma(*args)
+def _exact_float_bits(x: float) -> np.int64:
+    return np.int64(struct.unpack("<q", struct.pack("<d", x))[0])
 
-        return types.float64(types.float64, types.float64, types.float64), code
 
-    @intrinsic
-    def float_bits(typingctx, x):  # type: ignore[no-untyped-def]  # noqa: ARG001
-        """Return the 64 bits of a double as a signed integer."""
+def _exact_bits_float(k: np.int64) -> float:
+    return float(struct.unpack("<d", struct.pack("<Q", int(k) & 0xFFFFFFFFFFFFFFFF))[0])
 
-        def code(context, builder, signature, args):  # type: ignore[no-untyped-def]  # noqa: ARG001
-            return builder.bitcast(args[0], context.get_value_type(types.int64))
 
-        return types.int64(types.float64), code
+@_intrinsic
+def _fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.fma(*args)
 
-    @intrinsic
-    def bits_float(typingctx, k):  # type: ignore[no-untyped-def]  # noqa: ARG001
-        """Return the double whose bits are the 64-bit integer k."""
+    return types.float64(types.float64, types.float64, types.float64), code
 
-        def code(context, builder, signature, args):  # type: ignore[no-untyped-def]  # noqa: ARG001
-            return builder.bitcast(args[0], context.get_value_type(types.float64))
 
-        return types.float64(types.int64), code
+@_intrinsic
+def _float_bits(typingctx: Any, x: Any) -> Any:
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], context.get_value_type(types.int64))
 
-else:
-    import math
-    import struct
-    from fractions import Fraction
+    return types.int64(types.float64), code
 
-    def fma(a: float, b: float, c: float) -> float:
-        """Return a * b + c rounded once (exact rational arithmetic)."""
-        a, b, c = float(a), float(b), float(c)
-        if not (math.isfinite(a) and math.isfinite(b) and math.isfinite(c)):
-            return a * b + c
-        exact = Fraction(a) * Fraction(b) + Fraction(c)
-        if exact == 0:
-            return a * b + c  # keeps the sign of zero
-        try:
-            return float(exact)
-        except OverflowError:
-            return math.copysign(math.inf, exact)
 
-    def float_bits(x: float) -> int:
-        """Return the 64 bits of a double as a signed integer."""
-        return int(struct.unpack("<q", struct.pack("<d", x))[0])
+@_intrinsic
+def _bits_float(typingctx: Any, k: Any) -> Any:
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], context.get_value_type(types.float64))
 
-    def bits_float(k: int) -> float:
-        """Return the double whose bits are the 64-bit integer k."""
-        return float(struct.unpack("<d", struct.pack("<Q", int(k) & 0xFFFFFFFFFFFFFFFF))[0])
+    return types.float64(types.int64), code
+
+
+#: a * b + c rounded once. The plain-Python twins (exact rational arithmetic) serve when compilation is off.
+fma: Callable[[float, float, float], float] = _fma if JIT else _exact_fma
+#: The 64 bits of a double as a signed integer.
+float_bits: Callable[[float], np.int64] = _float_bits if JIT else _exact_float_bits
+#: The double whose bits are the given 64-bit integer.
+bits_float: Callable[[np.int64], float] = _bits_float if JIT else _exact_bits_float

@@ -46,7 +46,9 @@ MAX_SEED = 2**64 - 1
 
 
 @kernel
-def philox4x32_10(c0, c1, c2, c3, k0, k1):
+def philox4x32_10(
+    c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, k0: np.uint64, k1: np.uint64
+) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
     """Return the four 32-bit words (in uint64) of counter (c0..c3) under key (k0, k1), ten rounds."""
     for _ in range(10):
         p0 = _M0 * c0
@@ -61,7 +63,9 @@ def philox4x32_10(c0, c1, c2, c3, k0, k1):
 
 
 @kernel
-def words(k0, k1, event, particle, stream, block):
+def words(
+    k0: np.uint64, k1: np.uint64, event: np.uint64, particle: np.uint64, stream: np.uint64, block: np.uint64 | int
+) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
     """Return the four words of one block of an event's particle (or trial) and ingredient."""
     return philox4x32_10(
         np.uint64(event) & MASK32,
@@ -74,14 +78,14 @@ def words(k0, k1, event, particle, stream, block):
 
 
 @kernel
-def uniform(word):
+def uniform(word: np.uint64) -> float:
     """Return a number of the open interval (0, 1) from one word: (k + 1/2) / 2^32."""
     k = bits_float(np.int64(word | np.uint64(0x4330000000000000))) - 4503599627370496.0
     return (k + 0.5) * 2.3283064365386963e-10
 
 
 @kernel
-def uniform53(a, b):
+def uniform53(a: np.uint64, b: np.uint64) -> float:
     """Return a number of the open interval (0, 1) from two words: an odd multiple of 2^-53.
 
     To be taken wherever a power or a logarithm of u goes deep into the tail.
@@ -92,7 +96,7 @@ def uniform53(a, b):
 
 
 @kernel
-def normal2(a, b):
+def normal2(a: np.uint64, b: np.uint64) -> tuple[float, float]:
     """Return two independent standard normals from two words (Box and Muller), always one pair per two words."""
     r = math.sqrt(-2.0 * log(uniform(a)))
     s, c = sincos2pi(uniform(b))
