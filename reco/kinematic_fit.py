@@ -1,0 +1,235 @@
+"""One-constraint (1C) kinematic fit: two measured tracks and a missing massless photon.
+
+Energy and momentum give four constraints, the photon three unknowns: what remains is f = (P0 - p1 - p2)^2 = 0. The
+measured quantities are y = (phi0, kappa, tan_lambda) of both tracks with their covariance V, and with D = df/dy
+    lambda = (D V D^T)^-1 (f + D (y0 - y)),   y <- y0 - V D^T lambda,   chi2 = lambda^2 (D V D^T)
+is iterated a fixed number of times (Lagrange multipliers; e.g. Avery, CBX 91-72).
+
+The tracks of a block stand in one flat scratch of rows of `BLOCK` numbers, so that every stage is one SIMD loop.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..elementary import sincos
+from ..event import Floats, Ints
+from ..geometry.beam import polar_angle_cm
+from ..kernel import BLOCK, kernel, stage
+
+#: Values of `fit_status`.
+CONVERGED, NOT_CONVERGED, NOT_APPLICABLE = 0, 1, 2
+
+#: Newton steps; the constraint of selected events is met to machine precision after three or four.
+ITERATIONS = 6
+
+#: A fit counts as converged when |missing mass^2| [GeV^2] is below this after the last step.
+TOLERANCE = 1e-9
+
+_B = np.uint64(BLOCK)
+
+
+# rows of the scratch: for each track the fitted and the measured (phi0, kappa, tan_lambda) and six covariances
+_Y, _Y0, _V = 0, 6, 12
+_CHI2, _CONSTRAINT, _MASS, _THETA, _P = 24, 25, 26, 27, 28
+ROWS = 34
+
+
+@kernel
+def momentum(phi0: float, kappa: float, tan_lambda: float) -> tuple[float, float, float]:
+    """Return (px, py, pz) [GeV] of a helix at its point of closest approach."""
+    pt = 1.0 / abs(kappa)
+    sine, cosine = sincos(phi0)
+    return -pt * sine, pt * cosine, pt * tan_lambda
+
+
+@kernel
+def constraint_gradient(
+    px: float, py: float, pz: float, energy: float, kappa: float, qx: float, qy: float, qz: float, missing: float
+) -> tuple[float, float, float]:
+    """Return df/d(phi0, kappa, tan_lambda) of one track; (q, missing) is the missing four-momentum.
+
+    df/dp = 2 (q - missing p / energy), chained with dp/dphi0 = (-py, px, 0), dp/dkappa = -p / kappa and
+    dp/dtan_lambda = (0, 0, pt).
+    """
+    gx = 2.0 * (qx - missing * px / energy)
+    gy = 2.0 * (qy - missing * py / energy)
+    gz = 2.0 * (qz - missing * pz / energy)
+    return gy * px - gx * py, -(gx * px + gy * py + gz * pz) / kappa, gz / abs(kappa)
+
+
+@kernel
+def times_symmetric(
+    v00: float, v10: float, v11: float, v20: float, v21: float, v22: float, a: float, b: float, c: float
+) -> tuple[float, float, float]:
+    """Return the product of a symmetric 3x3 matrix (lower triangle) and a vector."""
+    return v00 * a + v10 * b + v20 * c, v10 * a + v11 * b + v21 * c, v20 * a + v21 * b + v22 * c
+
+
+@stage
+def iterate_stage(s: Floats, n: int, mass: float, total_px: float, total_energy: float) -> None:
+    """Do one step of the fit for the first n events of the scratch."""
+    for j in range(np.uint64(n)):
+        phi1, kappa1, tan1 = s[j], s[_B + j], s[_B * np.uint64(2) + j]
+        phi2, kappa2, tan2 = s[_B * np.uint64(3) + j], s[_B * np.uint64(4) + j], s[_B * np.uint64(5) + j]
+        px1, py1, pz1 = momentum(phi1, kappa1, tan1)
+        px2, py2, pz2 = momentum(phi2, kappa2, tan2)
+        e1 = math.sqrt(px1 * px1 + py1 * py1 + pz1 * pz1 + mass * mass)
+        e2 = math.sqrt(px2 * px2 + py2 * py2 + pz2 * pz2 + mass * mass)
+        qx, qy, qz, qe = total_px - px1 - px2, -py1 - py2, -pz1 - pz2, total_energy - e1 - e2
+        f = qe * qe - qx * qx - qy * qy - qz * qz
+        a1, b1, c1 = constraint_gradient(px1, py1, pz1, e1, kappa1, qx, qy, qz, qe)
+        a2, b2, c2 = constraint_gradient(px2, py2, pz2, e2, kappa2, qx, qy, qz, qe)
+        v = _B * np.uint64(_V) + j
+        u1, w1, t1 = times_symmetric(
+            s[v],
+            s[v + _B],
+            s[v + _B * np.uint64(2)],
+            s[v + _B * np.uint64(3)],
+            s[v + _B * np.uint64(4)],
+            s[v + _B * np.uint64(5)],
+            a1,
+            b1,
+            c1,
+        )
+        u2, w2, t2 = times_symmetric(
+            s[v + _B * np.uint64(6)],
+            s[v + _B * np.uint64(7)],
+            s[v + _B * np.uint64(8)],
+            s[v + _B * np.uint64(9)],
+            s[v + _B * np.uint64(10)],
+            s[v + _B * np.uint64(11)],
+            a2,
+            b2,
+            c2,
+        )
+        variance = a1 * u1 + b1 * w1 + c1 * t1 + a2 * u2 + b2 * w2 + c2 * t2
+        m = _B * np.uint64(_Y0) + j
+        phi01, kappa01, tan01 = s[m], s[m + _B], s[m + _B * np.uint64(2)]
+        phi02, kappa02, tan02 = s[m + _B * np.uint64(3)], s[m + _B * np.uint64(4)], s[m + _B * np.uint64(5)]
+        step = a1 * (phi01 - phi1) + b1 * (kappa01 - kappa1) + c1 * (tan01 - tan1)
+        step += a2 * (phi02 - phi2) + b2 * (kappa02 - kappa2) + c2 * (tan02 - tan2)
+        multiplier = (f + step) / variance
+        s[j] = phi01 - u1 * multiplier
+        s[_B + j] = kappa01 - w1 * multiplier
+        s[_B * np.uint64(2) + j] = tan01 - t1 * multiplier
+        s[_B * np.uint64(3) + j] = phi02 - u2 * multiplier
+        s[_B * np.uint64(4) + j] = kappa02 - w2 * multiplier
+        s[_B * np.uint64(5) + j] = tan02 - t2 * multiplier
+        s[_B * np.uint64(_CHI2) + j] = multiplier * multiplier * variance
+
+
+@stage
+def result_stage(s: Floats, n: int, mass: float, total_px: float, total_energy: float) -> None:
+    """Write constraint, invariant mass, photon angle and momenta of the fitted tracks into the scratch."""
+    for j in range(np.uint64(n)):
+        px1, py1, pz1 = momentum(s[j], s[_B + j], s[_B * np.uint64(2) + j])
+        px2, py2, pz2 = momentum(s[_B * np.uint64(3) + j], s[_B * np.uint64(4) + j], s[_B * np.uint64(5) + j])
+        e1 = math.sqrt(px1 * px1 + py1 * py1 + pz1 * pz1 + mass * mass)
+        e2 = math.sqrt(px2 * px2 + py2 * py2 + pz2 * pz2 + mass * mass)
+        qx, qy, qz, qe = total_px - px1 - px2, -py1 - py2, -pz1 - pz2, total_energy - e1 - e2
+        s[_B * np.uint64(_CONSTRAINT) + j] = qe * qe - qx * qx - qy * qy - qz * qz
+        # from the angle between the tracks: e1 e2 - p1.p2 would cancel for small masses
+        mass2 = 2.0 * (mass * mass + e1 * e2 - (px1 * px2 + py1 * py2 + pz1 * pz2))
+        s[_B * np.uint64(_MASS) + j] = math.sqrt(max(mass2, 0.0))
+        s[_B * np.uint64(_THETA) + j] = polar_angle_cm(qx, qy, qz, qe, total_px, total_energy)
+        p = _B * np.uint64(_P) + j
+        s[p] = px1
+        s[p + _B] = py1
+        s[p + _B * np.uint64(2)] = pz1
+        s[p + _B * np.uint64(3)] = px2
+        s[p + _B * np.uint64(4)] = py2
+        s[p + _B * np.uint64(5)] = pz2
+
+
+@stage
+def _load(s: Floats, helix: Floats, covariance: Floats, first: Ints, start: int, n: int) -> None:
+    """Copy both tracks of n events into the scratch; track 2 follows track 1 in its event."""
+    for j in range(n):
+        for track in range(2):
+            i = first[start + j] + track
+            for k in range(3):
+                value = helix[i, k + (1 if k < 2 else 2)]
+                s[(3 * track + k) * BLOCK + j] = value
+                s[(_Y0 + 3 * track + k) * BLOCK + j] = value
+            row = (_V + 6 * track) * BLOCK + j
+            # lower triangle of (phi0, kappa, tan_lambda) inside that of all five components
+            s[row] = covariance[i, 2]
+            s[row + BLOCK] = covariance[i, 4]
+            s[row + 2 * BLOCK] = covariance[i, 5]
+            s[row + 3 * BLOCK] = covariance[i, 11]
+            s[row + 4 * BLOCK] = covariance[i, 12]
+            s[row + 5 * BLOCK] = covariance[i, 14]
+
+
+@stage
+def _store(
+    s: Floats,
+    n: int,
+    events: Ints,
+    hypothesis: int,
+    status: NDArray[np.int32],
+    chi2: Floats,
+    mass: Floats,
+    theta: Floats,
+    fitted: Floats,
+) -> None:
+    for j in range(n):
+        i = events[j]
+        f = s[_CONSTRAINT * BLOCK + j]
+        status[i, hypothesis] = CONVERGED if abs(f) < TOLERANCE else NOT_CONVERGED
+        chi2[i, hypothesis] = s[_CHI2 * BLOCK + j]
+        mass[i, hypothesis] = s[_MASS * BLOCK + j]
+        theta[i, hypothesis] = s[_THETA * BLOCK + j]
+        for k in range(6):
+            fitted[i, 6 * hypothesis + k] = s[(_P + k) * BLOCK + j]
+
+
+def fit_missing_photon(
+    helix: Floats,
+    covariance: Floats,
+    track_offsets: Ints,
+    masses: tuple[float, ...],
+    total_px: float,
+    total_energy: float,
+) -> dict[str, NDArray[np.generic]]:
+    """Fit every event of exactly two tracks as l+ l- and one massless photon, once for each lepton mass.
+
+    Parameters
+    ----------
+    helix, covariance : ndarray of shape (n_tracks, 5) and (n_tracks, 15)
+        Tracks at the point of closest approach, in the laboratory.
+    track_offsets : ndarray of shape (n_events + 1,)
+    masses : tuple of float
+        Mass hypotheses [GeV].
+    total_px, total_energy : float
+        Initial four-momentum (px, 0, 0, E) in the laboratory [GeV].
+
+    Returns
+    -------
+    dict of ndarray
+        The `fit_*` columns of `RecoEvents`; NaN and `NOT_APPLICABLE` for events without exactly two tracks.
+    """
+    n_events, n_masses = len(track_offsets) - 1, len(masses)
+    status = np.full((n_events, n_masses), NOT_APPLICABLE, dtype=np.int32, order="F")
+    chi2, mass, theta = (np.full((n_events, n_masses), np.nan, order="F") for _ in range(3))
+    fitted = np.full((n_events, 6 * n_masses), np.nan, order="F")
+    events = np.flatnonzero(np.diff(track_offsets) == 2)
+    first = track_offsets[events]
+    scratch = np.zeros(ROWS * BLOCK)
+    for start in range(0, len(events), BLOCK):
+        n = min(BLOCK, len(events) - start)
+        for hypothesis, lepton_mass in enumerate(masses):
+            _load(scratch, helix, covariance, first, start, n)
+            for _ in range(ITERATIONS):
+                iterate_stage(scratch, n, lepton_mass, total_px, total_energy)
+            result_stage(scratch, n, lepton_mass, total_px, total_energy)
+            _store(scratch, n, events[start : start + n], hypothesis, status, chi2, mass, theta, fitted)
+    return {
+        "fit_status": status,
+        "fit_chi2": chi2,
+        "fit_mass": mass,
+        "fit_theta_gamma": theta,
+        "fit_momentum": fitted,
+    }
