@@ -23,6 +23,8 @@ D_RHO, PHI0, KAPPA, DZ, TAN_LAMBDA = range(5)
 #: Components of a covariance: lower triangle by rows, element (i, j <= i) at `i * (i + 1) // 2 + j`.
 HELIX_NAMES = ("d_rho", "phi0", "kappa", "dz", "tan_lambda")
 
+#: Channels of a dilepton search, the values of the column `channel`.
+CHANNELS = ("mumu", "ee")
 #: Hypotheses of the kinematic fit, the second axis of the `fit_*` columns.
 FIT_HYPOTHESES = ("e", "mu")
 
@@ -167,12 +169,21 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             ("photon_good", "?", (), "", "Good photon by the experiment's conventions."),
         ),
     ),
+    "SelectedEvents": _columns(
+        "event",
+        *_EVENT,
+        ("channel", "i4", (), "", "Channel of the selection: 0 mumu, 1 ee."),
+        ("mass", "f8", (), "GeV", "Invariant mass of the lepton pair after the one-constraint fit."),
+        ("fit_chi2", "f8", (), "", "Chi2 of the one-constraint fit."),
+        ("theta_gamma", "f8", (), "rad", "Polar angle of the fitted photon in the centre of mass."),
+    ),
 }
 
 TABLES: dict[str, tuple[Table, ...]] = {
     "TruthEvents": (Table("event", ""), Table("particle", "offsets")),
     "DetectorRecord": (Table("event", ""), Table("track", "track_offsets"), Table("shower", "shower_offsets")),
     "RecoEvents": (Table("event", ""), Table("track", "track_offsets"), Table("photon", "photon_offsets")),
+    "SelectedEvents": (Table("event", ""),),
 }
 
 #: Scalars of a sample, carried by every record: name -> sentence.
@@ -324,8 +335,39 @@ class RecoEvents(NamedTuple):
         return record_to_awkward(self)
 
 
-Record = TruthEvents | DetectorRecord | RecoEvents
-RECORDS: dict[str, type[Record]] = {cls.__name__: cls for cls in (TruthEvents, DetectorRecord, RecoEvents)}
+class SelectedEvents(NamedTuple):
+    """Events that passed a selection, one row per event, and the cutflow that led there."""
+
+    number: Ints
+    weight: Floats
+    event_sqrt_s: Floats
+    process: NDArray[np.int32]
+    channel: NDArray[np.int32]
+    mass: Floats
+    fit_chi2: Floats
+    theta_gamma: Floats
+    processes: str = ""
+    frame: str = "lab"
+    sqrt_s: float = float("nan")
+    cross_section: float = float("nan")
+    cross_section_error: float = float("nan")
+    seed: str = ""
+    provenance: str = "[]"
+
+    @property
+    def n_events(self) -> int:
+        """Number of events."""
+        return len(self.number)
+
+    def to_awkward(self) -> Any:
+        """Return the events as an awkward array over the same memory."""
+        return record_to_awkward(self)
+
+
+Record = TruthEvents | DetectorRecord | RecoEvents | SelectedEvents
+RECORDS: dict[str, type[Record]] = {
+    cls.__name__: cls for cls in (TruthEvents, DetectorRecord, RecoEvents, SelectedEvents)
+}
 
 
 def empty_columns(kind: str, table: str, n: int) -> dict[str, NDArray[Any]]:
