@@ -379,10 +379,22 @@ def empty_columns(kind: str, table: str, n: int) -> dict[str, NDArray[Any]]:
     }
 
 
+def empty_record(kind: str) -> Any:
+    """Return a record of no events."""
+    parts: dict[str, Any] = {}
+    for table in TABLES[kind]:
+        if table.offsets:
+            parts[table.offsets] = np.zeros(1, dtype=np.int64)
+        parts.update(empty_columns(kind, table.name, 0))
+    return RECORDS[kind](**parts)
+
+
 def concatenate(records: list[Any]) -> Any:
-    """Return one record of several of the same kind, in order; scalars are those of the first."""
-    first = records[0]
-    kind = type(first).__name__
+    """Return one record of several of the same kind, in order; scalars are those of the last.
+
+    Running totals, such as the cross section of a file that is read piece by piece, are complete in the last part.
+    """
+    kind = type(records[0]).__name__
     parts: dict[str, Any] = {}
     for table in TABLES[kind]:
         if table.offsets:
@@ -391,7 +403,7 @@ def concatenate(records: list[Any]) -> Any:
         total = sum(len(getattr(record, column.name)) for record in records)
         joined = np.empty((total, *column.shape), dtype=column.dtype, order="F")
         parts[column.name] = np.concatenate([getattr(record, column.name) for record in records], out=joined)
-    return first._replace(**parts)
+    return records[-1]._replace(**parts)
 
 
 def _joined_offsets(offsets: list[Ints]) -> Ints:
