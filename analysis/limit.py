@@ -7,7 +7,8 @@ minimum); the profiled background is free.
 """
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +18,8 @@ from ..kernel import kernel, stage
 
 #: Quantile of chi squared with one degree of freedom at 90 %.
 DELTA_90 = 2.705543454
+#: q(mu) above its minimum and its slope, from mu and what else it needs.
+Profiled = Callable[[float, Any], tuple[float, float]]
 _ITERATIONS = 400
 
 
@@ -77,14 +80,15 @@ def profile(n: float, excess: float, w: float) -> tuple[float, float, float]:
     t = 2.0 * n * excess / (c + root) if c > 0.0 else 0.5 * (root - c)
     s = n + t
     if s <= 0.0:
-        return math.inf, -math.inf, math.inf
+        return math.inf, 0.0, 0.0
     pull = t / s
     return 2.0 * n * x_minus_log1p(t / n) + w * pull * pull, 2.0 * pull, 2.0 * n / (s * max(root, 1e-300))
 
 
 @kernel
-def _q(mu: float, n: float, b: float, u: float, e: float, v: float) -> tuple[float, float]:
-    """Return q(mu) - q_min and dq/dmu, with u and v the variances of background and efficiency."""
+def _q(mu: float, data: tuple[float, float, float, float, float]) -> tuple[float, float]:
+    """Return q(mu) - q_min and dq/dmu for (n, b, variance of b, e, variance of e)."""
+    n, b, u, e, v = data
     excess = e * mu + b - n
     q, slope, _ = profile(n, excess, u + v * mu * mu)
     e_fit = e - 0.5 * v * mu * slope
@@ -95,22 +99,22 @@ def _q(mu: float, n: float, b: float, u: float, e: float, v: float) -> tuple[flo
 
 
 @kernel
-def _crossing(
-    inner: float, outer: float, start: float, target: float, n: float, b: float, u: float, e: float, v: float
-) -> float:
-    """Return where q = target between inner (q below) and outer (q above, may be infinite).
+def crossing(q_of: Profiled, data: Any, ends: tuple[float, float], start: float, q1: float) -> float:
+    """Return where q_of(mu, data) = q1 between an inner end (q below) and an outer one (q above, may be infinite).
 
-    Newton's method on sqrt(q), which is nearly linear, kept inside the bracket by doubling or bisection.
+    q_of returns q >= 0, convex and zero at its minimum, with its slope. Newton's method on sqrt(q), which is nearly
+    linear, is kept inside the bracket by doubling or bisection.
     """
+    inner, outer = ends
     mu = start
     for _ in range(_ITERATIONS):
-        q, slope = _q(mu, n, b, u, e, v)
-        if q < target:
+        q, slope = q_of(mu, data)
+        if q < q1:
             inner = mu
         else:
             outer = mu
-        # sqrt(target) - sqrt(q) over the slope of sqrt(q)
-        step = 2.0 * math.sqrt(q) * (target - q) / ((math.sqrt(q) + math.sqrt(target)) * slope) if slope != 0.0 else 0.0
+        # [sqrt(q1) - sqrt(q)] / (d sqrt(q) / dmu)
+        step = 2.0 * math.sqrt(q) * (q1 - q) / ((math.sqrt(q) + math.sqrt(q1)) * slope) if slope != 0.0 else 0.0
         new = mu + step
         if not (min(inner, outer) < new < max(inner, outer)) or step == 0.0:
             new = 2.0 * mu if math.isinf(outer) else 0.5 * (inner + outer)
@@ -121,37 +125,45 @@ def _crossing(
 
 
 @kernel
-def _interval(
-    n: float, b: float, sigma_b: float, e: float, sigma_e: float, delta: float, bounded: bool
+def interval(
+    q_of: Profiled,
+    data: Any,
+    shape: tuple[float, float, float, float],
+    delta: float,
+    bounded: bool,
 ) -> tuple[float, float]:
-    """Return the ends of the interval, the upper one NaN where it is empty."""
-    u = sigma_b * sigma_b
-    v = sigma_e * sigma_e
-    best = (n - b) / e
-    q0, _ = _q(0.0, n, b, u, e, v)
+    """Return the ends of {mu >= 0 : q(mu) - q_ref <= delta}, the upper one NaN where it is empty.
+
+    shape = (best mu without bound, its rough error, q(0), q(infinity) above the least q of any mu >= 0).
+    """
+    best, sigma, q0, farthest = shape
     if best < 0.0 and not bounded and q0 > delta:
         return 0.0, math.nan
-    target = delta + q0 if best < 0.0 and bounded else delta
-    sigma = math.sqrt(n + u + v * best * best + 1.0) / e
-    farthest = (e * e / v if v > 0.0 else math.inf) + (q0 if best < 0.0 else 0.0)
-    if farthest <= target:
+    at_bound = q0 if best < 0.0 else 0.0
+    target = delta + at_bound if bounded else delta
+    if farthest + at_bound <= target:
         upper = math.inf
     else:
         start = best + sigma * math.sqrt(target)
-        upper = _crossing(max(best, 0.0), math.inf, start if start > 0.0 else sigma, target, n, b, u, e, v)
+        upper = crossing(q_of, data, (max(best, 0.0), math.inf), start if start > 0.0 else sigma, target)
     lower = 0.0
     if best > 0.0 and q0 > delta:
         start = best - sigma * math.sqrt(delta)
-        lower = _crossing(best, 0.0, start if start > 0.0 else 0.5 * best, delta, n, b, u, e, v)
+        lower = crossing(q_of, data, (best, 0.0), start if start > 0.0 else 0.5 * best, delta)
     return lower, upper
 
 
 @stage
 def _limits(inputs: Floats, delta: float, bounded: bool, lower: Floats, upper: Floats) -> None:
     for i in range(lower.size):
-        lower[i], upper[i] = _interval(
-            inputs[0, i], inputs[1, i], inputs[2, i], inputs[3, i], inputs[4, i], delta, bounded
-        )
+        n, b, e = inputs[0, i], inputs[1, i], inputs[3, i]
+        u, v = inputs[2, i] * inputs[2, i], inputs[4, i] * inputs[4, i]
+        data = (n, b, u, e, v)
+        q0, _ = _q(0.0, data)
+        best = (n - b) / e
+        sigma = math.sqrt(n + u + v * best * best + 1.0) / e
+        shape = (best, sigma, q0, e * e / v if v > 0.0 else math.inf)
+        lower[i], upper[i] = interval(_q, data, shape, delta, bounded)
 
 
 _ALLOWED = (

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..event import Floats, Ints
+from ..event import CHANNELS, Floats, Ints
 
-CHANNELS = ("mumu", "ee")
 _COLUMNS = ("mass_low", "mass_high", "channel", "n")
 
 
@@ -63,16 +61,6 @@ def search_bins(edges: Floats, gap: tuple[float, float] | None = (2.95, 3.20)) -
     low, high = edges[:-1], edges[1:]
     keep = np.ones(low.size, dtype=bool) if gap is None else (high <= gap[0] + 1e-9) | (low >= gap[1] - 1e-9)
     return Bins(low[keep], high[keep])
-
-
-def fill(mass: NDArray[np.float64], edges: Floats, weight: Floats | None = None) -> tuple[Floats, Floats]:
-    """Return sum of weights and sum of squared weights per bin [low, high) of masses [GeV]; NaN falls nowhere."""
-    index = np.searchsorted(edges, mass, side="right") - 1
-    inside = (index >= 0) & (index < edges.size - 1)
-    weight = np.ones(mass.size) if weight is None else weight
-    index, weight = index[inside], weight[inside]
-    sums = [np.bincount(index, w, minlength=edges.size - 1).astype(np.float64) for w in (weight, weight * weight)]
-    return sums[0], sums[1]
 
 
 def counts_on(spectrum: Spectrum, bins: Bins) -> Floats:
