@@ -1,0 +1,135 @@
+"""Four-momenta of accepted trials in the centre of mass, in the order negative particle, positive particle, photon."""
+
+import math
+
+import numpy as np
+
+from ..elementary import sincos2pi
+from ..event import Floats
+from ..kernel import BLOCK, stage
+from ..rng import ENERGY_SPREAD_STREAM, normal2, words
+from .phase_space import one_minus_velocity, pair_energy, pair_momentum, photon_direction
+from .sampling import COSINE, MASS, MINUS, PLUS, ROWS, U_AZIMUTH, U_PHI, Dice, Source, Words, map_trials
+
+_X, _Y, _Z, _ENERGY, _COS_THETA, _SIN_THETA, _COS_PHI, _SIN_PHI, _KX, _KY, _KZ, _W = range(12)
+_ZERO = np.uint64(0)
+_ONE = np.uint64(1)
+_TWO = np.uint64(2)
+_THREE = np.uint64(3)
+
+
+@stage
+def energy_spread_stage(source: Source, start: np.uint64, nominal: float, spread: float, sqrt_s: Floats) -> None:
+    """Draw the centre-of-mass energy of events start.. [GeV]: a normal distribution about the nominal one."""
+    for i in range(np.uint64(sqrt_s.size)):
+        a, b, _, _ = words(source.k0, source.k1, start + i, _ZERO, ENERGY_SPREAD_STREAM, _ZERO)
+        g, _ = normal2(a, b)
+        sqrt_s[i] = nominal + spread * g
+
+
+@stage
+def polar_stage(nominal_sqrt_s: float, minus: Floats, plus: Floats, cosine: Floats, sine: Floats) -> None:
+    """Compute the photon's polar angle; the nominal energy fixed the velocity in minus and plus."""
+    below = one_minus_velocity(nominal_sqrt_s)
+    velocity = 1.0 - below
+    for i in range(np.uint64(minus.size)):
+        cosine[i], sine[i] = photon_direction(velocity, below, minus[i], plus[i])
+
+
+@stage
+def angle_stage(u: Floats, cosine: Floats, sine: Floats) -> None:
+    """Compute cosine and sine of 2 pi u."""
+    for i in range(np.uint64(u.size)):
+        sine[i], cosine[i] = sincos2pi(u[i])
+
+
+@stage
+def pair_stage(
+    lepton_mass: float, sqrt_s: Floats, mass: Floats, cosine: Floats, along: Floats, across: Floats, energy: Floats
+) -> None:
+    """Compute the negative particle's momentum along the photon and across it, and its energy [GeV]."""
+    for i in range(np.uint64(mass.size)):
+        along[i], across[i] = pair_momentum(sqrt_s[i], mass[i], cosine[i], lepton_mass)
+        energy[i] = pair_energy(sqrt_s[i], mass[i], cosine[i], lepton_mass)
+
+
+@stage
+def photon_momentum_stage(
+    sqrt_s: Floats, mass: Floats, cosine: Floats, sine: Floats, along: Floats, across: Floats
+) -> None:
+    """Compute the photon's momentum along the beam and across it [GeV] at fixed mass of the pair."""
+    for i in range(np.uint64(mass.size)):
+        w = (sqrt_s[i] - mass[i]) * (sqrt_s[i] + mass[i]) / (2.0 * sqrt_s[i])
+        along[i] = w * cosine[i]
+        across[i] = w * sine[i]
+
+
+@stage
+def rotate_stage(x: Floats, y: Floats, cosine: Floats, sine: Floats) -> None:
+    """Rotate (x, y) in place, from x towards y."""
+    for i in range(np.uint64(x.size)):
+        a, b = x[i], y[i]
+        x[i] = a * cosine[i] - b * sine[i]
+        y[i] = a * sine[i] + b * cosine[i]
+
+
+@stage
+def norm_stage(x: Floats, y: Floats, z: Floats, norm: Floats) -> None:
+    """Compute the length of a vector."""
+    for i in range(np.uint64(x.size)):
+        norm[i] = math.sqrt(x[i] * x[i] + y[i] * y[i] + z[i] * z[i])
+
+
+@stage
+def interleave_stage(first: Floats, last: Floats, total: Floats, scale: float, out: Floats) -> None:
+    """Store a component of the three particles of every event; the second takes what conservation leaves to it."""
+    for i in range(np.uint64(first.size)):
+        j = _THREE * i
+        out[j] = first[i]
+        out[j + _ONE] = scale * total[i] - first[i] - last[i]
+        out[j + _TWO] = last[i]
+
+
+@stage
+def momenta(
+    source: Source,
+    dice: Dice,
+    start: np.uint64,
+    trial: Words,
+    sqrt_s: Floats,
+    px: Floats,
+    py: Floats,
+    pz: Floats,
+    energy: Floats,
+) -> None:
+    """Compute the momenta [GeV] of events start.. from their accepted trials, at each event's sqrt_s."""
+    scratch = np.empty((ROWS, BLOCK))
+    vectors = np.empty((12, BLOCK))
+    event = np.empty(BLOCK, dtype=np.uint64)
+    region = dice.region
+    for begin in range(0, trial.size, BLOCK):
+        n = min(BLOCK, trial.size - begin)
+        for j in range(n):
+            event[j] = start + np.uint64(begin + j)
+        map_trials(source, dice, event[:n], trial[begin : begin + n], scratch)
+        s = scratch[:, :n]
+        v = vectors[:, :n]
+        total = sqrt_s[begin : begin + n]
+        polar_stage(region.sqrt_s, s[MINUS], s[PLUS], v[_COS_THETA], v[_SIN_THETA])
+        # lepton: azimuth about the photon, then the photon's polar angle, then the azimuth of the event
+        angle_stage(s[U_PHI], v[_COS_PHI], v[_SIN_PHI])
+        pair_stage(region.lepton_mass, total, s[MASS], s[COSINE], v[_Z], v[_X], v[_ENERGY])
+        v[_Y][:] = 0.0
+        rotate_stage(v[_X], v[_Y], v[_COS_PHI], v[_SIN_PHI])
+        rotate_stage(v[_Z], v[_X], v[_COS_THETA], v[_SIN_THETA])
+        photon_momentum_stage(total, s[MASS], v[_COS_THETA], v[_SIN_THETA], v[_KZ], v[_KX])
+        v[_KY][:] = 0.0
+        angle_stage(s[U_AZIMUTH], v[_COS_PHI], v[_SIN_PHI])
+        rotate_stage(v[_X], v[_Y], v[_COS_PHI], v[_SIN_PHI])
+        rotate_stage(v[_KX], v[_KY], v[_COS_PHI], v[_SIN_PHI])
+        norm_stage(v[_KX], v[_KY], v[_KZ], v[_W])
+        particles = slice(3 * begin, 3 * (begin + n))
+        interleave_stage(v[_X], v[_KX], total, 0.0, px[particles])
+        interleave_stage(v[_Y], v[_KY], total, 0.0, py[particles])
+        interleave_stage(v[_Z], v[_KZ], total, 0.0, pz[particles])
+        interleave_stage(v[_ENERGY], v[_W], total, 1.0, energy[particles])

@@ -1,0 +1,153 @@
+"""What a user may ask of a generator, checked at the border."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..constants import ALPHA, PI
+from ..dark_photon import branching_fraction
+from .phase_space import Region, angular_limits
+from .processes import Pair, Process
+
+#: Smallest fraction x = 1 - m^2/s of the default range; closer to sqrt(s) soft photons need resummation.
+_DEFAULT_X = 0.09
+#: Energy spreads between the largest mass and sqrt(s); a normal number of `rng` never exceeds 6.7.
+_SPREADS = 7.0
+
+
+class Request(NamedTuple):
+    """A checked request: the pair, its mass range [GeV], the region, and the options as they will be used."""
+
+    pair: Pair
+    mass_min: float
+    mass_max: float
+    region: Region
+    options: dict[str, Any]
+
+
+def _number(name: str, value: Any, allowed: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{name} = {value!r}, must be {allowed}")
+    if not math.isfinite(value):
+        raise ValueError(f"{name} = {value}, must be {allowed}")
+    return float(value)
+
+
+def _within(name: str, value: Any, low: float, high: float, unit: str, *, closed: bool = True) -> float:
+    allowed = f"a number in {'[' if closed else '('}{low:.6g}, {high:.6g}){unit and ' ' + unit}"
+    number = _number(name, value, allowed)
+    if not (low <= number if closed else low < number) or not number < high:
+        raise ValueError(f"{name} = {value}, must be {allowed}")
+    return number
+
+
+def _known(process: Process, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that were given, over the defaults; None means not given."""
+    for name in options:
+        if name not in process.options:
+            raise TypeError(f"{process.name} has no option {name!r}, it takes {', '.join(process.options)}")
+    return {**process.defaults, **{name: value for name, value in options.items() if value is not None}}
+
+
+def _pair(process: Process, options: dict[str, Any]) -> Pair:
+    if "" in process.pairs:
+        return process.pairs[""]
+    lepton = options.setdefault("lepton", "mu")
+    if lepton not in process.pairs:
+        raise ValueError(f"lepton = {lepton!r}, must be one of {', '.join(map(repr, process.pairs))}")
+    return process.pairs[lepton]
+
+
+def _masses(process: Process, pair: Pair, sqrt_s: float, options: dict[str, Any]) -> tuple[float, float]:
+    """Return the smallest and the largest mass of the pair [GeV], equal for a narrow state."""
+    threshold = 2.0 * pair.mass
+    if process.resonance is not None:
+        if not process.resonance.mass < sqrt_s:
+            raise ValueError(f"sqrt_s = {sqrt_s:g}, must exceed the mass {process.resonance.mass:g} GeV")
+        return process.resonance.mass, process.resonance.mass
+    if "mass" in process.options:
+        if "mass" not in options:
+            raise ValueError(f"{process.name} needs the option mass [GeV]")
+        mass = _within("mass", options["mass"], threshold, sqrt_s, "GeV", closed=False)
+        return mass, mass
+    lowest = max(threshold, process.valid_range[0])
+    largest = math.sqrt(1.0 - _DEFAULT_X) * sqrt_s
+    mass_max = _within("mass_max", options.setdefault("mass_max", largest), lowest, sqrt_s, "GeV", closed=False)
+    mass_min = _within("mass_min", options.setdefault("mass_min", lowest), lowest, sqrt_s, "GeV")
+    if not mass_min < mass_max:
+        raise ValueError(f"mass_min = {mass_min:g}, must be below mass_max = {mass_max:g} GeV")
+    return mass_min, mass_max
+
+
+def _angles(process: Process, options: dict[str, Any]) -> tuple[float, float, float]:
+    """Return theta_gamma_max, lepton_theta_min [rad] and lepton_pt_min [GeV/c]; no cut: pi/2, 0 and 0."""
+    half = 0.5 * PI
+    theta_gamma = options.get("theta_gamma_max", half)
+    if theta_gamma != half:
+        theta_gamma = min(_within("theta_gamma_max", theta_gamma, 0.0, PI, "rad", closed=False), half)
+    theta = _within("lepton_theta_min", options.get("lepton_theta_min", 0.0), 0.0, half, "rad")
+    pt = _within("lepton_pt_min", options.get("lepton_pt_min", 0.0), 0.0, math.inf, "GeV/c")
+    if process.matrix_element == "bhabha" and theta_gamma >= theta:
+        raise ValueError(
+            f"theta_gamma_max = {theta_gamma:g}, must be below lepton_theta_min = {theta:g} rad in {process.name}: "
+            "photons collinear with a final electron are not generated"
+        )
+    return theta_gamma, theta, pt
+
+
+def _narrow_width(process: Process, pair: Pair, mass: float, options: dict[str, Any]) -> float:
+    """Return the width of the mass interval in which QED has the cross section of a narrow state [GeV].
+
+    sigma(e+ e- -> R gamma) B = 12 pi^2 Gamma_ee B W(x) / (m s) over d sigma_QED / dm of the same pair, in which the
+    radiator cancels: 9 pi Gamma_ee B / (2 alpha^2 v), v = beta (3 - beta^2) / 2. For a dark photon Gamma_ee is
+    alpha epsilon^2 m / 3, so that sigma = 4 pi^2 alpha epsilon^2 W(x) B / s (Bjorken et al., eq. 19).
+    """
+    if process.resonance is not None:
+        width = process.resonance.electronic_width * process.resonance.branching[options["lepton"]]
+    elif "epsilon" in options:
+        epsilon = options["epsilon"] = _within("epsilon", options["epsilon"], 0.0, 1.0, "", closed=False)
+        width = ALPHA * epsilon**2 * mass / 3.0 * float(branching_fraction(mass, options["lepton"]))
+    else:
+        return 0.0
+    beta = math.sqrt(1.0 - 4.0 * pair.mass**2 / mass**2)
+    return 9.0 * PI * width / (2.0 * ALPHA**2 * 0.5 * beta * (3.0 - beta**2))
+
+
+def check_request(
+    process: Process, sqrt_s: float, order: str, energy_spread: float, options: Mapping[str, Any]
+) -> Request:
+    """Return a checked request.
+
+    Raises
+    ------
+    TypeError
+        If an option is unknown to the process or is not a number where one is needed.
+    ValueError
+        If a value is outside of what is allowed; the message names it and the range.
+    """
+    if order != process.order:
+        raise ValueError(f"order = {order!r}, must be {process.order!r}")
+    sqrt_s = _within("sqrt_s", sqrt_s, 0.5, 1000.0, "GeV")
+    known = _known(process, options)
+    pair = _pair(process, known)
+    mass_min, mass_max = _masses(process, pair, sqrt_s, known)
+    theta_gamma, theta, pt = _angles(process, known)
+    spread = _within("energy_spread", energy_spread, 0.0, (sqrt_s - mass_max) / _SPREADS, "GeV")
+    limits = np.zeros(3)
+    angular_limits(sqrt_s, theta_gamma, theta, limits)
+    bhabha = process.matrix_element == "bhabha"
+    region = Region(
+        sqrt_s=sqrt_s,
+        lepton_mass=pair.mass,
+        rapidity_min=float(limits[0]),
+        rapidity_max=float(limits[1]),
+        lepton_cosine=float(limits[2]) if theta > 0.0 else 1.0,
+        lepton_pt_min=pt if pt > 0.0 else -1.0,
+        flat=0.1 if bhabha else 1.0,
+        offset=0.05 if bhabha else 1.0,
+        narrow_width=_narrow_width(process, pair, mass_min, known),
+    )
+    known["energy_spread"] = spread
+    return Request(pair, mass_min, mass_max, region, known)

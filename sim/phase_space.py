@@ -1,0 +1,223 @@
+"""Phase space of e+ e- -> (pair) gamma, mapped from uniform numbers so that the matrix element becomes nearly flat.
+
+A point is (m, photon polar angle, cos*, phi*, azimuth): m the mass of the pair; cos* and phi* the direction of the
+negative particle in the pair's rest frame with respect to the photon's direction in the centre of mass. The photon
+angle is carried as `minus` = 1 - b cos(theta) and `plus` = 1 + b cos(theta) with b the velocity of the beams: k.p1 and
+k.p2 are proportional to them, without the cancellation that E w - p.k suffers at theta below 1e-7.
+
+d sigma = 2 m dm (4 pi alpha)^3 <|M|^2/e^6> (1 - s'/s) beta / (2 s beta_e 2pi 8pi 8pi) dOmega_gamma/4pi dOmega*/4pi.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from ..constants import ALPHA, HBARC2, M_E, PI
+from ..elementary import exp, log, sincos, sincos2pi, split_index
+from ..event import Floats
+from ..kernel import kernel, stage
+
+
+class Region(NamedTuple):
+    """What a process is generated in: energies, masses, cuts and the shape of the lepton angle's density."""
+
+    #: Nominal centre-of-mass energy [GeV].
+    sqrt_s: float
+    #: Mass of either particle of the pair [GeV].
+    lepton_mass: float
+    #: Range of |atanh(b cos theta_gamma)|.
+    rapidity_min: float
+    rapidity_max: float
+    #: Cosine of the smallest angle of a lepton to either beam; 1 without a cut.
+    lepton_cosine: float
+    #: Smallest transverse momentum of a lepton [GeV/c]; -1 without a cut.
+    lepton_pt_min: float
+    #: Share of the flat part of the density of cos*; the rest is 1 / (1 + offset - cos*)^2 about the beam's direction.
+    flat: float
+    offset: float
+    #: Factor in place of dm for a pair of fixed mass [GeV]; 0 for a continuum.
+    narrow_width: float
+
+
+@kernel
+def one_minus_velocity(sqrt_s: float) -> float:
+    """Return 1 - b of a beam, m_e^2 / (E (E + p)), free of cancellation."""
+    half = 0.5 * sqrt_s
+    return M_E * M_E / (half * (half + math.sqrt(half * half - M_E * M_E)))
+
+
+@stage
+def angular_limits(sqrt_s: float, theta_gamma_max: float, lepton_theta_min: float, limits: Floats) -> None:
+    """Compute the range of |y|, b cos(theta_gamma) = tanh(y), and the cosine of the leptons' smallest angle."""
+    below = one_minus_velocity(sqrt_s)
+    velocity = 1.0 - below
+    sine_half, _ = sincos(0.5 * theta_gamma_max)
+    # 1 - b cos(theta) without cancellation; the range begins at 0 where all angles are wanted
+    minus = 2.0 * sine_half * sine_half * velocity + below
+    limits[0] = max(0.5 * log((2.0 - minus) / minus), 0.0)
+    limits[1] = 0.5 * log((2.0 - below) / below)
+    _, cosine = sincos(lepton_theta_min)
+    limits[2] = cosine
+
+
+def flux_factor(region: Region) -> float:
+    """Return what multiplies 2 m dm <|M|^2/e^6> (1 - s'/s) beta in the cross section [nb], angles as fractions."""
+    s = region.sqrt_s**2
+    velocity = math.sqrt(1.0 - 4.0 * M_E**2 / s)
+    rapidities = region.rapidity_max - region.rapidity_min
+    # both sides: 2 (y_max - y_min); dOmega/4pi = dcos/2; the Jacobian 1 / b of b cos = tanh y
+    angles = rapidities / velocity
+    return (4.0 * PI * ALPHA) ** 3 * HBARC2 * angles / (2.0 * s * velocity * 128.0 * PI**3)
+
+
+@stage
+def mass_stage(edges: Floats, narrow_width: float, factor: float, u: Floats, mass: Floats, weight: Floats) -> None:
+    """Draw the mass of the pair [GeV] from cells of equal probability; the weight starts as factor / density."""
+    cells = float(edges.size - 1)
+    one = np.uint64(1)
+    for i in range(np.uint64(mass.size)):
+        index, fraction = split_index(u[i] * cells)
+        low = edges[index]
+        width = edges[index + one] - low
+        mass[i] = low + fraction * width
+        weight[i] = factor * (cells * width + narrow_width)
+
+
+@stage
+def photon_stage(rapidity_min: float, rapidity_max: float, u: Floats, minus: Floats, plus: Floats) -> None:
+    """Draw 1 - b cos and 1 + b cos of the photon: y = atanh(b cos) flat in its range on either side."""
+    span = rapidity_max - rapidity_min
+    for i in range(np.uint64(u.size)):
+        side = 2.0 * u[i] - 1.0
+        t = exp(-2.0 * (rapidity_min + span * abs(side)))
+        far = 2.0 / (1.0 + t)
+        near = t * far
+        minus[i] = near if side > 0.0 else far
+        plus[i] = far if side > 0.0 else near
+
+
+@kernel
+def photon_direction(velocity: float, below: float, minus: float, plus: float) -> tuple[float, float]:
+    """Return cosine and sine of the photon's polar angle from 1 -+ b cos; below = 1 - b."""
+    cosine = 0.5 * (plus - minus) / velocity
+    sine = math.sqrt(max((minus - below) * (plus - below), 0.0)) / velocity
+    return cosine, sine
+
+
+@kernel
+def largest_cosine(sqrt_s: float, mass: float, lepton_mass: float, cosine: float) -> float:
+    """Return the largest |cos*| at which both leptons stay at least acos(cosine) away from the photon's axis.
+
+    The lepton that flies against the photon is boosted towards the axis; its momentum there is (E_Q z + w) / 2 and its
+    energy (E_Q + w z) / 2 with z = beta |cos*|, so that the bound is the larger root of a quadratic equation in z:
+    (E_Q z + w)^2 = cosine^2 [(E_Q + w z)^2 - 4 m_l^2]. 0 if no direction survives.
+    """
+    w = (sqrt_s - mass) * (sqrt_s + mass) / (2.0 * sqrt_s)
+    energy = sqrt_s - w
+    c2 = cosine * cosine
+    square = 4.0 * lepton_mass * lepton_mass
+    a = energy * energy - c2 * w * w
+    b = energy * w * (1.0 - c2)
+    c = min(w * w - c2 * (energy * energy - square), 0.0)
+    z = (math.sqrt(b * b - a * c) - b) / a
+    beta = math.sqrt(max(1.0 - square / (mass * mass), 0.0))
+    return min(z / beta, 1.0) if beta > 0.0 else 1.0
+
+
+@stage
+def lepton_cosine_stage(
+    region: Region, u: Floats, mass: Floats, minus: Floats, plus: Floats, cosine: Floats, weight: Floats
+) -> None:
+    """Draw cos* of the negative particle within the range that can survive the lepton cut.
+
+    A lepton at least theta_min from the beams is at least theta_min - theta_gamma from the photon's axis. The pole of
+    the density lies where an electron keeps its direction; the weight is multiplied by dcos* / 2 over the density.
+    """
+    below = one_minus_velocity(region.sqrt_s)
+    velocity = 1.0 - below
+    sqrt_s, lepton_mass = region.sqrt_s, region.lepton_mass
+    cut_cosine = region.lepton_cosine
+    cut_sine = math.sqrt(1.0 - cut_cosine * cut_cosine)
+    top = 1.0 + region.offset
+    flat, pole = region.flat, 1.0 - region.flat
+    inverse_flat = 1.0 / flat
+    inverse_pole = 1.0 / pole if pole > 0.0 else 0.0
+    for i in range(np.uint64(u.size)):
+        c, s = photon_direction(velocity, below, minus[i], plus[i])
+        far = abs(c)
+        apart = far * cut_cosine + s * cut_sine if far > cut_cosine else 1.0
+        limit = largest_cosine(sqrt_s, mass[i], lepton_mass, min(apart, 1.0))
+        norm = top * top - limit * limit
+        v = u[i]
+        even = limit * (2.0 * v * inverse_flat - 1.0)
+        peaked = top - norm / (top - limit + 2.0 * limit * (v - flat) * inverse_pole)
+        forward = even if v < flat else peaked
+        density = flat + pole * norm / ((top - forward) * (top - forward))
+        weight[i] *= limit / density
+        cosine[i] = forward if c > 0.0 else -forward
+
+
+@stage
+def longitudinal_stage(
+    region: Region, mass: Floats, minus: Floats, plus: Floats, cosine: Floats, u_phi: Floats, pz: Floats
+) -> None:
+    """Compute the momentum of the negative particle along the electron beam in the centre of mass [GeV]."""
+    below = one_minus_velocity(region.sqrt_s)
+    velocity = 1.0 - below
+    sqrt_s, lepton_mass = region.sqrt_s, region.lepton_mass
+    for i in range(np.uint64(mass.size)):
+        c, s = photon_direction(velocity, below, minus[i], plus[i])
+        along, across = pair_momentum(sqrt_s, mass[i], cosine[i], lepton_mass)
+        _, cos_phi = sincos2pi(u_phi[i])
+        pz[i] = along * c - across * cos_phi * s
+
+
+@kernel
+def pair_momentum(sqrt_s: float, mass: float, cosine: float, lepton_mass: float) -> tuple[float, float]:
+    """Return the negative particle's momentum in the centre of mass along the photon and across it [GeV]."""
+    w = (sqrt_s - mass) * (sqrt_s + mass) / (2.0 * sqrt_s)
+    beta = math.sqrt(max(1.0 - 4.0 * lepton_mass * lepton_mass / (mass * mass), 0.0))
+    along = 0.5 * ((sqrt_s - w) * beta * cosine - w)
+    across = 0.5 * mass * beta * math.sqrt(max((1.0 - cosine) * (1.0 + cosine), 0.0))
+    return along, across
+
+
+@kernel
+def pair_energy(sqrt_s: float, mass: float, cosine: float, lepton_mass: float) -> float:
+    """Return the negative particle's energy in the centre of mass [GeV]."""
+    w = (sqrt_s - mass) * (sqrt_s + mass) / (2.0 * sqrt_s)
+    beta = math.sqrt(max(1.0 - 4.0 * lepton_mass * lepton_mass / (mass * mass), 0.0))
+    return 0.5 * (sqrt_s - w - w * beta * cosine)
+
+
+@stage
+def cuts_stage(
+    region: Region, mass: Floats, minus: Floats, plus: Floats, cosine: Floats, pz: Floats, weight: Floats
+) -> None:
+    """Set the weight to zero outside the lepton cuts; multiply the others by 2 m (1 - s'/s) beta and the Jacobian.
+
+    1 - b^2 cos^2 = minus plus is the Jacobian of b cos = tanh(y).
+    """
+    sqrt_s, lepton_mass = region.sqrt_s, region.lepton_mass
+    square = lepton_mass * lepton_mass
+    velocity = 1.0 - one_minus_velocity(sqrt_s)
+    c2 = region.lepton_cosine * region.lepton_cosine
+    tan2 = (1.0 - c2) / c2 if c2 < 1.0 else -1.0
+    pt2_min = region.lepton_pt_min * abs(region.lepton_pt_min)
+    for i in range(np.uint64(mass.size)):
+        m = mass[i]
+        difference = (sqrt_s - m) * (sqrt_s + m)
+        w = difference / (2.0 * sqrt_s)
+        e3 = pair_energy(sqrt_s, m, cosine[i], lepton_mass)
+        e4 = sqrt_s - w - e3
+        z3 = pz[i]
+        z4 = -w * 0.5 * (plus[i] - minus[i]) / velocity - z3
+        z3 = z3 * z3
+        z4 = z4 * z4
+        pt3 = e3 * e3 - square - z3
+        pt4 = e4 * e4 - square - z4
+        inside = (pt3 >= max(tan2 * z3, pt2_min)) & (pt4 >= max(tan2 * z4, pt2_min))
+        beta = math.sqrt(max(1.0 - 4.0 * square / (m * m), 0.0))
+        jacobian = 2.0 * m * difference / (sqrt_s * sqrt_s) * beta * minus[i] * plus[i]
+        weight[i] *= jacobian if inside else 0.0
