@@ -259,14 +259,26 @@ def is_hdf5(path: str | Path) -> bool:
         return stream.read(len(_SIGNATURE)) == _SIGNATURE
 
 
+class ColumnEntry(NamedTuple):
+    """A column of a file and its number of entries."""
+
+    table: str
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    unit: str
+    sentence: str
+    entries: int
+
+
 class Description(NamedTuple):
-    """What `besfast inspect` shows of a file; `columns` pairs each column with its number of entries."""
+    """What `besfast inspect` shows of a file."""
 
     kind: str
     schema_version: int
     n_events: int
     entries: dict[str, int]
-    columns: list[tuple[Column, int]]
+    columns: list[ColumnEntry]
     scalars: dict[str, Any]
     provenance: list[Any]
     sum_of_weights: float
@@ -287,7 +299,10 @@ def describe(path: str | Path) -> Description:
         schema_version=SCHEMA_VERSION,
         n_events=layout.n_events,
         entries=layout.rows,
-        columns=[(column, layout.rows[column.table]) for column in COLUMNS[layout.kind]],
+        columns=[
+            ColumnEntry(c.table, c.name, c.dtype, c.shape, c.unit, c.sentence, layout.rows[c.table])
+            for c in COLUMNS[layout.kind]
+        ],
         scalars=layout.scalars,
         provenance=json.loads(layout.scalars["provenance"]),
         sum_of_weights=total,
