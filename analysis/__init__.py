@@ -1,1 +1,1 @@
-"""TODO."""
+"""Selection, background, limits, and the figures and tables of a search."""

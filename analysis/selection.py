@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..constants import ELECTRON, MUON
 from ..event import CHANNELS, FIT_HYPOTHESES, Floats, Ints, RecoEvents, SelectedEvents
+from ..schema import number
 from .accumulate import UNIT, add_units, unit_sums
 
 Mask = NDArray[np.bool_]
@@ -22,13 +23,13 @@ Mask = NDArray[np.bool_]
 class ChannelCuts:
     """Cuts of one channel; lengths [cm], angles [rad], momenta [GeV/c]."""
 
-    poca_r_max: float = field(metadata={"unit": "cm", "above": 0.0})
-    poca_z_max: float = field(metadata={"unit": "cm", "above": 0.0})
-    theta_min: float = field(metadata={"unit": "rad", "min": 0.0, "max": math.pi / 2})
-    pt_min: float = field(metadata={"unit": "GeV/c", "min": 0.0})
-    e_over_p_min: float = field(metadata={"unit": "c", "min": 0.0})
-    chi2_max: float = field(metadata={"unit": "", "above": 0.0})
-    theta_gamma_max: float = field(metadata={"unit": "rad", "above": 0.0, "max": math.pi})
+    poca_r_max: float = field(metadata=number("cm", above=0.0))
+    poca_z_max: float = field(metadata=number("cm", above=0.0))
+    theta_min: float = field(metadata=number("rad", min=0.0, max=math.pi / 2))
+    pt_min: float = field(metadata=number("GeV/c", min=0.0))
+    e_over_p_min: float = field(metadata=number("c", min=0.0))
+    chi2_max: float = field(metadata=number("", above=0.0))
+    theta_gamma_max: float = field(metadata=number("rad", above=0.0, max=math.pi))
 
 
 #: The cuts in the order in which they are applied, with a sentence each.

@@ -35,7 +35,8 @@ class Smooth(NamedTuple):
 
     def sigma(self) -> Floats:
         """Return the standard error per bin, shape (n_bins,)."""
-        return np.sqrt(np.einsum("ij,jk,ik->i", self.gradient, self.coefficient_covariance, self.gradient))
+        variance: Floats = np.einsum("ij,jk,ik->i", self.gradient, self.coefficient_covariance, self.gradient)
+        return np.sqrt(variance)
 
 
 def smooth(mass: Floats, values: Floats, variances: Floats) -> Smooth:

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Response formulas of the subdetectors, shared by simulation and reconstruction."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Where things are: detector cards, helices, colliding beams."""

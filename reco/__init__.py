@@ -1,1 +1,1 @@
-"""TODO."""
+"""Reconstruction: tracks, showers, identification, kinematic fits. It never sees the truth."""

@@ -1,0 +1,182 @@
+"""The command line. Rooms are imported by the verb that needs them, so that `besfast --help` answers at once."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+DEFAULT_SEED = 1
+
+# options of the generators: name, type, help; the same words with dashes on the command line
+GENERATOR_OPTIONS: tuple[tuple[str, type, str], ...] = (
+    ("mass_min", float, "lower edge of the pair mass [GeV]"),
+    ("mass_max", float, "upper edge of the pair mass [GeV]"),
+    ("theta_gamma_max", float, "largest photon angle from either beam [rad]"),
+    ("lepton_theta_min", float, "smallest angle of both leptons from either beam [rad]"),
+    ("lepton_pt_min", float, "smallest transverse momentum of both leptons [GeV/c]"),
+    ("mass", float, "mass of the dark photon [GeV]"),
+    ("epsilon", float, "kinetic mixing of the dark photon"),
+    ("lepton", str, "mu or e, where a process has both"),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; a user's mistake is one line on stderr and exit code 2."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.verb is None:
+        parser.print_help()
+        return 0
+    from . import commands
+
+    try:
+        getattr(commands, options.verb)(options)
+    except (ValueError, TypeError, OSError) as error:
+        message = " ".join(str(error).split()) or type(error).__name__
+        print(f"besfast: error: {message}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("besfast: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+class _Version(argparse.Action):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(nargs=0, **options)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import version
+
+        print(f"besfast {version('besfast')}")
+        parser.exit()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="besfast", description="Fast detector simulation for e+e- colliders: from generated events to a limit."
+    )
+    parser.add_argument("--version", action=_Version, help="print the version and stop")
+    verbs = parser.add_subparsers(dest="verb", title="verbs", metavar="VERB")
+    _search(verbs)
+    _generate(verbs)
+    _simulate(verbs)
+    _reconstruct(verbs)
+    _select(verbs)
+    _limit(verbs)
+    _inspect(verbs)
+    _card(verbs)
+    return parser
+
+
+def _common(verb: argparse.ArgumentParser, *, output: bool = True) -> None:
+    if output:
+        verb.add_argument("-o", "--output", required=True, metavar="FILE", help="file to write")
+    verb.add_argument("--overwrite", action="store_true", help="replace an existing output")
+    verb.add_argument("--jobs", type=int, metavar="N", help="threads (default: processors of this process)")
+    verb.add_argument("--quiet", action="store_true", help="no progress bars, no report")
+
+
+def _seed(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--seed", type=_integer, default=DEFAULT_SEED, metavar="N", help=f"0 <= seed < 2**64 (default: {DEFAULT_SEED})"
+    )
+
+
+def _integer(text: str) -> int:
+    return int(text, 0)
+
+
+_integer.__name__ = "integer"
+
+
+def _external(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--cross-section", type=float, metavar="NB", help="cross section of an external sample [nb]")
+    verb.add_argument("--tries", type=int, metavar="N", help="tries of an external weighted sample: sum(w) / N")
+    verb.add_argument("--frame", choices=("cm", "lab"), help="frame of an external sample (default: from its beams)")
+    verb.add_argument("--weight", metavar="NAME", help="weight of an external sample, by name (default: the first)")
+
+
+def _search(verbs: Any) -> None:
+    verb = verbs.add_parser("search", help="the whole dark-photon search, from generated events to the limit")
+    verb.add_argument("search", nargs="?", default="besiii_dark_photon", metavar="NAME|PATH", help="a search TOML")
+    verb.add_argument("--out", default="besfast-search", metavar="DIR", help="folder to write (default: %(default)s)")
+    verb.add_argument("--card", metavar="NAME|PATH", help="detector card (default: the search's)")
+    verb.add_argument(
+        "--pseudo-data", choices=("hybrid", "events", "asimov"), default="hybrid", help="default: %(default)s"
+    )
+    verb.add_argument("--luminosity", type=float, metavar="FB", help="integrated luminosity [fb^-1]")
+    verb.add_argument("--inject", metavar="MASS:EPSILON", help="add a dark photon to the pseudo-data")
+    verb.add_argument(
+        "--input",
+        action="append",
+        default=[],
+        metavar="PROCESS=FILE",
+        help="take the events of a process from a file in place of the native generator (repeatable)",
+    )
+    verb.add_argument("--data", metavar="FILE", help="a spectrum measured elsewhere (CSV) in place of pseudo-data")
+    _external(verb)
+    _seed(verb)
+    _common(verb, output=False)
+
+
+def _generate(verbs: Any) -> None:
+    verb = verbs.add_parser("generate", help="generate events of one process")
+    verb.add_argument("process", metavar="PROCESS", help="e.g. mumu_isr, ee_bhabha, dark_photon")
+    verb.add_argument("--events", type=int, required=True, metavar="N", help="number of events")
+    verb.add_argument("--sqrt-s", type=float, metavar="GEV", help="centre-of-mass energy (default: the card's)")
+    verb.add_argument("--card", default="besiii", metavar="NAME|PATH", help="card of the beams (default: %(default)s)")
+    verb.add_argument("--energy-spread", type=float, metavar="GEV", help="spread of sqrt(s) (default: the card's)")
+    verb.add_argument("--order", default="lo", metavar="ORDER", help="order of radiation (default: %(default)s)")
+    verb.add_argument("--weighted", action="store_true", help="weighted instead of unweighted events")
+    for name, kind, sentence in GENERATOR_OPTIONS:
+        verb.add_argument("--" + name.replace("_", "-"), type=kind, help=sentence, metavar=name.upper())
+    _seed(verb)
+    _common(verb)
+
+
+def _simulate(verbs: Any) -> None:
+    verb = verbs.add_parser("simulate", help="detector response to generated or external events")
+    verb.add_argument("input", metavar="FILE", help="truth (.h5) or HepMC3 (.hepmc3, .hepmc, .gz)")
+    verb.add_argument("--card", default="besiii", metavar="NAME|PATH", help="detector card (default: %(default)s)")
+    _external(verb)
+    _seed(verb)
+    _common(verb)
+
+
+def _reconstruct(verbs: Any) -> None:
+    verb = verbs.add_parser("reconstruct", help="tracks, identification and kinematic fits")
+    verb.add_argument("input", metavar="FILE", help="detector record (.h5)")
+    verb.add_argument("--card", default="besiii", metavar="NAME|PATH", help="detector card (default: %(default)s)")
+    _common(verb)
+
+
+def _select(verbs: Any) -> None:
+    verb = verbs.add_parser("select", help="selected events and their cutflow")
+    verb.add_argument("input", metavar="FILE", help="reconstructed events (.h5)")
+    verb.add_argument("--search", default="besiii_dark_photon", metavar="NAME|PATH", help="a search TOML")
+    _common(verb)
+
+
+def _limit(verbs: Any) -> None:
+    verb = verbs.add_parser("limit", help="limits from selected events or a measured spectrum")
+    verb.add_argument("input", metavar="FILE", help="selected events (.h5) or a spectrum (.csv)")
+    verb.add_argument("--search", default="besiii_dark_photon", metavar="NAME|PATH", help="a search TOML")
+    verb.add_argument("--card", metavar="NAME|PATH", help="detector card (default: the search's)")
+    verb.add_argument("--luminosity", type=float, metavar="FB", help="integrated luminosity [fb^-1]")
+    _seed(verb)
+    _common(verb)
+
+
+def _inspect(verbs: Any) -> None:
+    verb = verbs.add_parser("inspect", help="what a file holds: columns, units, provenance")
+    verb.add_argument("input", metavar="FILE")
+
+
+def _card(verbs: Any) -> None:
+    verb = verbs.add_parser("card", help="detector cards")
+    actions = verb.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("list", help="the packaged cards")
+    for action, sentence in (("show", "print a card"), ("check", "check a card")):
+        one = actions.add_parser(action, help=sentence)
+        one.add_argument("name", metavar="NAME|PATH")
