@@ -95,7 +95,7 @@ def _total(members: Sequence[ChannelInput], quantity: str) -> Floats:
 def _weighted_containment(members: Sequence[ChannelInput]) -> Floats:
     """Return the mean containment, weighted by N_B."""
     contained: Floats = np.sum([channel.n_b * channel.containment for channel in members], axis=0)
-    return contained / _total(members, "n_b")
+    return np.asarray(contained / _total(members, "n_b"))
 
 
 def _n_f(members: Sequence[ChannelInput]) -> Floats:
@@ -118,7 +118,7 @@ def systematic_errors(channels: Sequence[ChannelInput], combination: str) -> dic
     share = share / share.sum(axis=0)
 
     def combined(relative: Sequence[Floats]) -> Floats:
-        return np.sqrt(np.asarray(np.sum((share * np.array(relative)) ** 2, axis=0)))
+        return np.asarray(np.sqrt(np.sum((share * np.array(relative)) ** 2, axis=0)))
 
     return {
         "hadronic_ratio": np.asarray(hadronic_ratio_error(members[0].bins.centre) / _n_f(members)),
@@ -131,7 +131,7 @@ def systematic_errors(channels: Sequence[ChannelInput], combination: str) -> dic
 def delta_syst(channels: Sequence[ChannelInput], combination: str) -> Floats:
     """Return the quadratic sum of `systematic_errors`, shape (n_bins,)."""
     squares = [error**2 for error in systematic_errors(channels, combination).values()]
-    return np.sqrt(np.asarray(np.sum(squares, axis=0)))
+    return np.asarray(np.sqrt(np.sum(squares, axis=0)))
 
 
 def signal_strength(channels: Sequence[ChannelInput], combination: str) -> tuple[Floats, Floats]:
@@ -163,7 +163,7 @@ def analytic_epsilon2(
     variance = np.array([c.background.fitted / (1.0 - background_error * c.background.leverage) for c in members])
     signal = np.array([channel.signal for channel in members])
     if combination == "joint":
-        return np.sqrt(np.asarray(delta / np.sum(signal**2 / variance, axis=0)))
+        return np.asarray(np.sqrt(delta / np.sum(signal**2 / variance, axis=0)))
     result: Floats = np.sqrt(delta * variance.sum(axis=0)) / signal.sum(axis=0)
     return result
 
