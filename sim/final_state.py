@@ -9,9 +9,8 @@ from ..event import Floats
 from ..kernel import BLOCK, stage
 from ..rng import ENERGY_SPREAD_STREAM, normal2, words
 from .phase_space import one_minus_velocity, pair_energy, pair_momentum, photon_direction
-from .sampling import COSINE, MASS, MINUS, PLUS, ROWS, U_AZIMUTH, U_PHI, Dice, Source, Words, map_trials
+from .sampling import Dice, Source, Words, first_trials, map_trials, new_trials
 
-_X, _Y, _Z, _ENERGY, _COS_THETA, _SIN_THETA, _COS_PHI, _SIN_PHI, _KX, _KY, _KZ, _W = range(12)
 _ZERO = np.uint64(0)
 _ONE = np.uint64(1)
 _TWO = np.uint64(2)
@@ -103,33 +102,35 @@ def momenta(
     energy: Floats,
 ) -> None:
     """Compute the momenta [GeV] of events start.. from their accepted trials, at each event's sqrt_s."""
-    scratch = np.empty((ROWS, BLOCK))
-    vectors = np.empty((12, BLOCK))
+    block = new_trials(BLOCK)
+    work = np.empty((12, BLOCK))
     event = np.empty(BLOCK, dtype=np.uint64)
     region = dice.region
     for begin in range(0, trial.size, BLOCK):
         n = min(BLOCK, trial.size - begin)
         for j in range(n):
             event[j] = start + np.uint64(begin + j)
-        map_trials(source, dice, event[:n], trial[begin : begin + n], scratch)
-        s = scratch[:, :n]
-        v = vectors[:, :n]
+        t = first_trials(block, n)
+        map_trials(source, dice, event[:n], trial[begin : begin + n], t)
+        x, y, z, e = work[0, :n], work[1, :n], work[2, :n], work[3, :n]
+        kx, ky, kz, k = work[4, :n], work[5, :n], work[6, :n], work[7, :n]
+        cos_theta, sin_theta, cos_phi, sin_phi = work[8, :n], work[9, :n], work[10, :n], work[11, :n]
         total = sqrt_s[begin : begin + n]
-        polar_stage(region.sqrt_s, s[MINUS], s[PLUS], v[_COS_THETA], v[_SIN_THETA])
-        # lepton: azimuth about the photon, then the photon's polar angle, then the azimuth of the event
-        angle_stage(s[U_PHI], v[_COS_PHI], v[_SIN_PHI])
-        pair_stage(region.lepton_mass, total, s[MASS], s[COSINE], v[_Z], v[_X], v[_ENERGY])
-        v[_Y][:] = 0.0
-        rotate_stage(v[_X], v[_Y], v[_COS_PHI], v[_SIN_PHI])
-        rotate_stage(v[_Z], v[_X], v[_COS_THETA], v[_SIN_THETA])
-        photon_momentum_stage(total, s[MASS], v[_COS_THETA], v[_SIN_THETA], v[_KZ], v[_KX])
-        v[_KY][:] = 0.0
-        angle_stage(s[U_AZIMUTH], v[_COS_PHI], v[_SIN_PHI])
-        rotate_stage(v[_X], v[_Y], v[_COS_PHI], v[_SIN_PHI])
-        rotate_stage(v[_KX], v[_KY], v[_COS_PHI], v[_SIN_PHI])
-        norm_stage(v[_KX], v[_KY], v[_KZ], v[_W])
+        polar_stage(region.sqrt_s, t.minus, t.plus, cos_theta, sin_theta)
+        # negative particle: azimuth about the photon, then the photon's polar angle, then the azimuth of the event
+        pair_stage(region.lepton_mass, total, t.mass, t.cosine, z, x, e)
+        angle_stage(t.u_phi, cos_phi, sin_phi)
+        y[:] = 0.0
+        rotate_stage(x, y, cos_phi, sin_phi)
+        rotate_stage(z, x, cos_theta, sin_theta)
+        photon_momentum_stage(total, t.mass, cos_theta, sin_theta, kz, kx)
+        ky[:] = 0.0
+        angle_stage(t.u_azimuth, cos_phi, sin_phi)
+        rotate_stage(x, y, cos_phi, sin_phi)
+        rotate_stage(kx, ky, cos_phi, sin_phi)
+        norm_stage(kx, ky, kz, k)
         particles = slice(3 * begin, 3 * (begin + n))
-        interleave_stage(v[_X], v[_KX], total, 0.0, px[particles])
-        interleave_stage(v[_Y], v[_KY], total, 0.0, py[particles])
-        interleave_stage(v[_Z], v[_KZ], total, 0.0, pz[particles])
-        interleave_stage(v[_ENERGY], v[_W], total, 1.0, energy[particles])
+        interleave_stage(x, kx, total, 0.0, px[particles])
+        interleave_stage(y, ky, total, 0.0, py[particles])
+        interleave_stage(z, kz, total, 0.0, pz[particles])
+        interleave_stage(e, k, total, 1.0, energy[particles])

@@ -9,12 +9,11 @@ import numpy as np
 from ..event import Floats, TruthEvents, empty_columns
 from ..kernel import BLOCK
 from ..rng import ACCEPT_STREAM, check_seed, key
+from .adaptation import adapt
 from .final_state import energy_spread_stage, momenta
-from .mass_table import prepare_masses
 from .options import check_request
-from .phase_space import flux_factor
 from .processes import find_process
-from .sampling import BHABHA, CELLS, LEPTONS, PIONS, Dice, Source, choose_trials, sum_trials
+from .sampling import BHABHA, LEPTONS, PIONS, Source, choose_trials, sum_trials
 
 _KINDS = {"annihilation": LEPTONS, "bhabha": BHABHA, "pions": PIONS}
 _PHOTON = 22
@@ -85,11 +84,8 @@ class Generator:
         self._pair = request.pair
         k0, k1 = key(self.seed)
         self._source = Source(k0, k1, ACCEPT_STREAM)
-        edges = request.mass_min + (request.mass_max - request.mass_min) * (np.arange(CELLS + 1) / CELLS)
-        edges[-1] = request.mass_max
         kind = _KINDS[self.process.matrix_element]
-        dice = Dice(kind, request.region, flux_factor(request.region), edges)
-        self._dice, self._maximum = prepare_masses(dice, n_scan)
+        self._dice, self._maximum = adapt(kind, request.region, request.masses, request.rapidities, n_scan)
         if self._maximum == 0.0:
             raise ValueError(f"{process}: no event passes the cuts {_text(self.options)}")
         self._measure(max(n_cross_section, 1))
@@ -168,6 +164,15 @@ def _text(options: dict[str, Any]) -> str:
     return ", ".join(f"{name} = {value}" for name, value in options.items())
 
 
+def check_n_events(n_events: int) -> int:
+    """Return the number of events as an int, or raise TypeError or ValueError naming it and what is allowed."""
+    if isinstance(n_events, bool) or not isinstance(n_events, (int, np.integer)):
+        raise TypeError(f"n_events = {n_events!r}, must be an integer of at least 0")
+    if n_events < 0:
+        raise ValueError(f"n_events = {n_events}, must be an integer of at least 0")
+    return int(n_events)
+
+
 def generate(
     process: str,
     n_events: int,
@@ -196,10 +201,7 @@ def generate(
     >>> truth.n_events
     1000
     """
-    if isinstance(n_events, bool) or not isinstance(n_events, (int, np.integer)):
-        raise TypeError(f"n_events = {n_events!r}, must be an integer of at least 0")
-    if n_events < 0:
-        raise ValueError(f"n_events = {n_events}, must be an integer of at least 0")
+    n_events = check_n_events(n_events)
     generator = Generator(
         process,
         sqrt_s=sqrt_s,
@@ -207,7 +209,7 @@ def generate(
         order=order,
         weighted=weighted,
         energy_spread=energy_spread,
-        n_cross_section=max(int(n_events), N_CROSS_SECTION),
+        n_cross_section=max(n_events, N_CROSS_SECTION),
         **options,
     )
-    return generator.events(0, int(n_events))
+    return generator.events(0, n_events)

@@ -18,11 +18,11 @@ _SPREADS = 7.0
 
 
 class Request(NamedTuple):
-    """A checked request: the pair, its mass range [GeV], the region, and the options as they will be used."""
+    """A checked request: the pair, ranges of its mass [GeV] and of the photon's |y|, and the options to be used."""
 
     pair: Pair
-    mass_min: float
-    mass_max: float
+    masses: tuple[float, float]
+    rapidities: tuple[float, float]
     region: Region
     options: dict[str, Any]
 
@@ -141,13 +141,11 @@ def check_request(
     region = Region(
         sqrt_s=sqrt_s,
         lepton_mass=pair.mass,
-        rapidity_min=float(limits[0]),
-        rapidity_max=float(limits[1]),
         lepton_cosine=float(limits[2]) if theta > 0.0 else 1.0,
         lepton_pt_min=pt if pt > 0.0 else -1.0,
-        flat=0.1 if bhabha else 1.0,
-        offset=0.05 if bhabha else 1.0,
+        flat=0.01 if bhabha else 1.0,
+        offset=0.002 if bhabha else 1.0,
         narrow_width=_narrow_width(process, pair, mass_min, known),
     )
     known["energy_spread"] = spread
-    return Request(pair, mass_min, mass_max, region, known)
+    return Request(pair, (mass_min, mass_max), (float(limits[0]), float(limits[1])), region, known)

@@ -18,6 +18,8 @@ from ..elementary import exp, log, sincos, sincos2pi, split_index
 from ..event import Floats
 from ..kernel import kernel, stage
 
+_ONE = np.uint64(1)
+
 
 class Region(NamedTuple):
     """What a process is generated in: energies, masses, cuts and the shape of the lepton angle's density."""
@@ -26,9 +28,6 @@ class Region(NamedTuple):
     sqrt_s: float
     #: Mass of either particle of the pair [GeV].
     lepton_mass: float
-    #: Range of |atanh(b cos theta_gamma)|.
-    rapidity_min: float
-    rapidity_max: float
     #: Cosine of the smallest angle of a lepton to either beam; 1 without a cut.
     lepton_cosine: float
     #: Smallest transverse momentum of a lepton [GeV/c]; -1 without a cut.
@@ -65,36 +64,45 @@ def flux_factor(region: Region) -> float:
     """Return what multiplies 2 m dm <|M|^2/e^6> (1 - s'/s) beta in the cross section [nb], angles as fractions."""
     s = region.sqrt_s**2
     velocity = math.sqrt(1.0 - 4.0 * M_E**2 / s)
-    rapidities = region.rapidity_max - region.rapidity_min
-    # both sides: 2 (y_max - y_min); dOmega/4pi = dcos/2; the Jacobian 1 / b of b cos = tanh y
-    angles = rapidities / velocity
-    return (4.0 * PI * ALPHA) ** 3 * HBARC2 * angles / (2.0 * s * velocity * 128.0 * PI**3)
+    # photon: dOmega/4pi = dcos/2 on two sides; one 1 / b is the Jacobian of b cos = tanh y
+    return (4.0 * PI * ALPHA) ** 3 * HBARC2 / (2.0 * s * velocity * velocity * 128.0 * PI**3)
+
+
+@kernel
+def _in_cells(edges: Floats, u: float) -> tuple[float, float]:
+    """Return a value drawn from cells of equal probability, and one over its density."""
+    cells = float(edges.size - 1)
+    index, fraction = split_index(u * cells)
+    low = edges[index]
+    width = edges[index + _ONE] - low
+    return low + fraction * width, cells * width
 
 
 @stage
 def mass_stage(edges: Floats, narrow_width: float, factor: float, u: Floats, mass: Floats, weight: Floats) -> None:
     """Draw the mass of the pair [GeV] from cells of equal probability; the weight starts as factor / density."""
-    cells = float(edges.size - 1)
-    one = np.uint64(1)
     for i in range(np.uint64(mass.size)):
-        index, fraction = split_index(u[i] * cells)
-        low = edges[index]
-        width = edges[index + one] - low
-        mass[i] = low + fraction * width
-        weight[i] = factor * (cells * width + narrow_width)
+        mass[i], spacing = _in_cells(edges, u[i])
+        weight[i] = factor * (spacing + narrow_width)
 
 
 @stage
-def photon_stage(rapidity_min: float, rapidity_max: float, u: Floats, minus: Floats, plus: Floats) -> None:
-    """Draw 1 - b cos and 1 + b cos of the photon: y = atanh(b cos) flat in its range on either side."""
-    span = rapidity_max - rapidity_min
+def rapidity_stage(edges: Floats, u: Floats, rapidity: Floats, weight: Floats) -> None:
+    """Draw |y| of the photon, y = atanh(b cos), from cells of equal probability: u < 1/2 and u > 1/2 mirror it."""
     for i in range(np.uint64(u.size)):
-        side = 2.0 * u[i] - 1.0
-        t = exp(-2.0 * (rapidity_min + span * abs(side)))
+        rapidity[i], spacing = _in_cells(edges, abs(2.0 * u[i] - 1.0))
+        weight[i] *= spacing
+
+
+@stage
+def photon_stage(u: Floats, rapidity: Floats, minus: Floats, plus: Floats) -> None:
+    """Compute 1 - b cos and 1 + b cos of the photon from |y|, on the side that u chooses."""
+    for i in range(np.uint64(u.size)):
+        t = exp(-2.0 * rapidity[i])
         far = 2.0 / (1.0 + t)
         near = t * far
-        minus[i] = near if side > 0.0 else far
-        plus[i] = far if side > 0.0 else near
+        minus[i] = near if u[i] > 0.5 else far
+        plus[i] = far if u[i] > 0.5 else near
 
 
 @kernel

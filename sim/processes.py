@@ -4,8 +4,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from ..constants import JPSI_BR_EE, JPSI_BR_MUMU, JPSI_GEE, JPSI_MASS, M_E, M_MU, M_PI
-from ..constants import PSI2S_BR_EE, PSI2S_BR_MUMU, PSI2S_GEE, PSI2S_MASS
+from ..constants import (
+    JPSI_BR_EE,
+    JPSI_BR_MUMU,
+    JPSI_GEE,
+    JPSI_MASS,
+    M_E,
+    M_MU,
+    M_PI,
+    PSI2S_BR_EE,
+    PSI2S_BR_MUMU,
+    PSI2S_GEE,
+    PSI2S_MASS,
+)
 
 
 @dataclass(frozen=True)

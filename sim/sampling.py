@@ -22,20 +22,19 @@ from .phase_space import (
     longitudinal_stage,
     mass_stage,
     photon_stage,
+    rapidity_stage,
 )
 
 Words = NDArray[np.uint64]
 
 #: Kinds of matrix element.
 LEPTONS, PIONS, BHABHA = range(3)
-#: Cells of equal probability in the table of the pair's mass.
-CELLS = 1024
+#: Cells of equal probability in the tables of the pair's mass and of the photon's rapidity.
+MASS_CELLS = 1024
+RAPIDITY_CELLS = 256
 #: Trials of an event before it is given up.
 MAX_TRIALS = 1000
 
-# rows of a runner's scratch
-U_MASS, U_GAMMA, U_COSINE, U_PHI, U_AZIMUTH, U_ACCEPT, MASS, MINUS, PLUS, COSINE, PZ, WEIGHT = range(12)
-ROWS = 12
 _ZERO = np.uint64(0)
 _ONE = np.uint64(1)
 
@@ -49,12 +48,61 @@ class Source(NamedTuple):
 
 
 class Dice(NamedTuple):
-    """Everything that fixes the distribution of trials: matrix element, region, mass table [GeV] and its factor."""
+    """Everything that fixes the distribution of trials: matrix element, region, flux factor and two tables.
+
+    `masses` [GeV] and `rapidities`, |atanh(b cos theta_gamma)|, are the edges of cells of equal probability.
+    """
 
     kind: int
     region: Region
     factor: float
-    edges: Floats
+    masses: Floats
+    rapidities: Floats
+
+
+class Trials(NamedTuple):
+    """Columns of a block of trials: uniform numbers, and what they are mapped to (see phase_space)."""
+
+    u_mass: Floats
+    u_gamma: Floats
+    u_cosine: Floats
+    u_phi: Floats
+    u_azimuth: Floats
+    u_accept: Floats
+    mass: Floats
+    rapidity: Floats
+    minus: Floats
+    plus: Floats
+    cosine: Floats
+    pz: Floats
+    weight: Floats
+
+
+@stage
+def new_trials(n: int) -> Trials:
+    """Return n trials, not yet drawn."""
+    c = np.empty((13, n))
+    return Trials(c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8], c[9], c[10], c[11], c[12])
+
+
+@stage
+def first_trials(t: Trials, n: int) -> Trials:
+    """Return the first n trials as views."""
+    return Trials(
+        t.u_mass[:n],
+        t.u_gamma[:n],
+        t.u_cosine[:n],
+        t.u_phi[:n],
+        t.u_azimuth[:n],
+        t.u_accept[:n],
+        t.mass[:n],
+        t.rapidity[:n],
+        t.minus[:n],
+        t.plus[:n],
+        t.cosine[:n],
+        t.pz[:n],
+        t.weight[:n],
+    )
 
 
 @stage
@@ -80,32 +128,31 @@ def draw_four(
 
 
 @stage
-def map_trials(source: Source, dice: Dice, event: Words, trial: Words, scratch: Floats) -> None:
-    """Draw and map one trial of every event (at most a block): mass, photon and lepton angles, phase-space weight."""
-    n = event.size
-    s = scratch[:, :n]
+def map_trials(source: Source, dice: Dice, event: Words, trial: Words, t: Trials) -> None:
+    """Draw and map one trial of every event: mass, photon and lepton angles, weight of phase space."""
     region = dice.region
-    draw_two(source, event, trial, s[U_MASS], s[U_GAMMA])
-    draw_four(source, event, trial, s[U_COSINE], s[U_PHI], s[U_AZIMUTH], s[U_ACCEPT])
-    mass_stage(dice.edges, region.narrow_width, dice.factor, s[U_MASS], s[MASS], s[WEIGHT])
-    photon_stage(region.rapidity_min, region.rapidity_max, s[U_GAMMA], s[MINUS], s[PLUS])
-    lepton_cosine_stage(region, s[U_COSINE], s[MASS], s[MINUS], s[PLUS], s[COSINE], s[WEIGHT])
+    draw_two(source, event, trial, t.u_mass, t.u_gamma)
+    draw_four(source, event, trial, t.u_cosine, t.u_phi, t.u_azimuth, t.u_accept)
+    mass_stage(dice.masses, region.narrow_width, dice.factor, t.u_mass, t.mass, t.weight)
+    rapidity_stage(dice.rapidities, t.u_gamma, t.rapidity, t.weight)
+    photon_stage(t.u_gamma, t.rapidity, t.minus, t.plus)
+    lepton_cosine_stage(region, t.u_cosine, t.mass, t.minus, t.plus, t.cosine, t.weight)
 
 
 @stage
-def weigh_trials(dice: Dice, n: int, scratch: Floats) -> None:
+def weigh_trials(dice: Dice, t: Trials) -> None:
     """Complete the weights [nb] of mapped trials by cuts and matrix element: their mean is the cross section."""
-    s = scratch[:, :n]
     region = dice.region
-    longitudinal_stage(region, s[MASS], s[MINUS], s[PLUS], s[COSINE], s[U_PHI], s[PZ])
-    cuts_stage(region, s[MASS], s[MINUS], s[PLUS], s[COSINE], s[PZ], s[WEIGHT])
+    sqrt_s, lepton_mass = region.sqrt_s, region.lepton_mass
+    longitudinal_stage(region, t.mass, t.minus, t.plus, t.cosine, t.u_phi, t.pz)
+    cuts_stage(region, t.mass, t.minus, t.plus, t.cosine, t.pz, t.weight)
     if dice.kind == BHABHA:
-        bhabha_stage(region.sqrt_s, s[MASS], s[MINUS], s[PLUS], s[COSINE], s[PZ], s[WEIGHT])
+        bhabha_stage(sqrt_s, t.mass, t.minus, t.plus, t.cosine, t.pz, t.weight)
     elif dice.kind == PIONS:
-        pion_pair_stage(region.sqrt_s, region.lepton_mass, s[MASS], s[MINUS], s[PLUS], s[COSINE], s[PZ], s[WEIGHT])
-        form_factor_stage(s[MASS], s[WEIGHT])
+        pion_pair_stage(sqrt_s, lepton_mass, t.mass, t.minus, t.plus, t.cosine, t.pz, t.weight)
+        form_factor_stage(t.mass, t.weight)
     else:
-        lepton_pair_stage(region.sqrt_s, region.lepton_mass, s[MASS], s[MINUS], s[PLUS], s[COSINE], s[PZ], s[WEIGHT])
+        lepton_pair_stage(sqrt_s, lepton_mass, t.mass, t.minus, t.plus, t.cosine, t.pz, t.weight)
 
 
 @stage
@@ -115,7 +162,7 @@ def choose_trials(source: Source, dice: Dice, maximum: float, start: np.uint64, 
     A trial is accepted where u * maximum < weight; with maximum = 0 the first trial of non-zero weight is taken. An
     event without an accepted trial after MAX_TRIALS keeps the last one, with weight zero.
     """
-    scratch = np.empty((ROWS, BLOCK))
+    block = new_trials(BLOCK)
     event = np.empty(BLOCK, dtype=np.uint64)
     slot = np.empty(BLOCK, dtype=np.uint64)
     attempt = np.empty(BLOCK, dtype=np.uint64)
@@ -126,12 +173,13 @@ def choose_trials(source: Source, dice: Dice, maximum: float, start: np.uint64, 
             event[j] = start + np.uint64(begin + j)
         for t in range(MAX_TRIALS):
             attempt[:n_open] = np.uint64(t)
-            map_trials(source, dice, event[:n_open], attempt[:n_open], scratch)
-            weigh_trials(dice, n_open, scratch)
+            trials = first_trials(block, n_open)
+            map_trials(source, dice, event[:n_open], attempt[:n_open], trials)
+            weigh_trials(dice, trials)
             remaining = 0
             for j in range(n_open):
-                w = scratch[WEIGHT, j]
-                accepted = scratch[U_ACCEPT, j] * maximum < w
+                w = block.weight[j]
+                accepted = block.u_accept[j] * maximum < w
                 trial[slot[j]] = np.uint64(t)
                 weight[slot[j]] = w if accepted else 0.0
                 slot[remaining] = slot[j]
@@ -148,18 +196,18 @@ def sum_trials(source: Source, dice: Dice, maximum: float, n_units: int, sums: F
 
     Units of BLOCK events are summed on their own and added in order, so that no chunk size enters.
     """
-    scratch = np.empty((ROWS, BLOCK))
+    block = new_trials(BLOCK)
     event = np.empty(BLOCK, dtype=np.uint64)
     attempt = np.zeros(BLOCK, dtype=np.uint64)
     sums[:] = 0.0
     for unit in range(n_units):
         for j in range(BLOCK):
             event[j] = np.uint64(unit * BLOCK + j)
-        map_trials(source, dice, event, attempt, scratch)
-        weigh_trials(dice, BLOCK, scratch)
+        map_trials(source, dice, event, attempt, block)
+        weigh_trials(dice, block)
         total, square, passed, expected, over = 0.0, 0.0, 0.0, 0.0, 0.0
         for j in range(BLOCK):
-            w = scratch[WEIGHT, j]
+            w = block.weight[j]
             total += w
             square += w * w
             passed += 1.0 if w > 0.0 else 0.0
@@ -173,18 +221,21 @@ def sum_trials(source: Source, dice: Dice, maximum: float, n_units: int, sums: F
 
 
 @stage
-def scan_maxima(source: Source, dice: Dice, n_units: int, maxima: Floats) -> None:
-    """Find the largest weight [nb] among the trials that fall into each cell of the mass table."""
-    scratch = np.empty((ROWS, BLOCK))
+def scan_maxima(source: Source, dice: Dice, n_units: int, in_masses: Floats, in_rapidities: Floats) -> None:
+    """Find the largest weight [nb] among the trials that fall into each cell of either table."""
+    block = new_trials(BLOCK)
     event = np.empty(BLOCK, dtype=np.uint64)
     attempt = np.zeros(BLOCK, dtype=np.uint64)
-    maxima[:] = 0.0
-    cells = maxima.size
+    in_masses[:] = 0.0
+    in_rapidities[:] = 0.0
     for unit in range(n_units):
         for j in range(BLOCK):
             event[j] = np.uint64(unit * BLOCK + j)
-        map_trials(source, dice, event, attempt, scratch)
-        weigh_trials(dice, BLOCK, scratch)
+        map_trials(source, dice, event, attempt, block)
+        weigh_trials(dice, block)
         for j in range(BLOCK):
-            cell = min(int(scratch[U_MASS, j] * cells), cells - 1)
-            maxima[cell] = max(maxima[cell], scratch[WEIGHT, j])
+            w = block.weight[j]
+            cell = int(block.u_mass[j] * in_masses.size)
+            in_masses[cell] = max(in_masses[cell], w)
+            cell = int(abs(2.0 * block.u_gamma[j] - 1.0) * in_rapidities.size)
+            in_rapidities[cell] = max(in_rapidities[cell], w)
