@@ -12,8 +12,8 @@ class CardError(ValueError):
     """A value of a card is wrong; the message is one line that names it."""
 
 
-def quantity(unit: str, allowed: str = "(-inf, inf)") -> Any:
-    """Return a dataclass field that carries its unit and its allowed interval, such as "(0, 1]"."""
+def quantity(unit: str, allowed: str = "") -> Any:
+    """Return a dataclass field that carries its unit and its allowed interval, such as "(0, 1]"; empty: anything."""
     return dataclasses.field(metadata={"unit": unit, "allowed": allowed})
 
 
@@ -35,8 +35,8 @@ class Section:
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            allowed = field.metadata.get("allowed")
-            if allowed is None:
+            allowed = field.metadata.get("allowed", "")
+            if not allowed:
                 continue
             value = getattr(self, field.name)
             for number in value if isinstance(value, tuple) else (value,):
@@ -128,7 +128,7 @@ class Mdc(Section):
     #: Stored covariance over the true one.
     covariance_scale: float = quantity("", "(0, 100]")
     #: Whether measured helices differ from the true ones; the covariance is nominal in either case.
-    smear: bool
+    smear: bool = quantity("")
 
     def check(self) -> None:
         """Raise CardError unless radii increase."""
@@ -162,7 +162,7 @@ class Dedx(Section):
     sternheimer_c: float = quantity("", "(0, 30]")
     sternheimer_x0: float = quantity("", "[0, 5]")
     sternheimer_x1: float = quantity("", "[0, 10]")
-    smear: bool
+    smear: bool = quantity("")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -196,7 +196,7 @@ class Tof(Section):
     endcap: TofEndcap
     #: Error of the event time, common to all tracks of an event.
     event_time_sigma: float = quantity("ns", "[0, 10]")
-    smear: bool
+    smear: bool = quantity("")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -279,7 +279,7 @@ class Emc(Section):
     #: Angle at the origin below which two showers are one cluster.
     merge_angle: float = quantity("rad", "[0, 1]")
     time_sigma: float = quantity("ns", "[0, 1000]")
-    smear: bool
+    smear: bool = quantity("")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -332,7 +332,7 @@ class Muc(Section):
     #: Secondaries of an interacting hadron: how often, and how deep on average.
     leakage_fraction: float = quantity("", "[0, 1]")
     leakage_length: float = quantity("cm", "(0, 1000]")
-    smear: bool
+    smear: bool = quantity("")
 
 
 @dataclasses.dataclass(frozen=True)
