@@ -107,9 +107,12 @@ def sincos(x: float) -> tuple[float, float]:
     t = fma(x, 0.6366197723675814, _MAGIC)
     k = float_bits(t) - _MAGIC_BITS
     n = t - _MAGIC
-    r1 = fma(-n, _PIO2_1, x)
-    r = fma(-n, _PIO2_2, r1)
-    lo = fma(-n, _PIO2_3, fma(-n, _PIO2_2, r1 - r))
+    r1 = fma(-n, _PIO2_1, x)  # exact: a multiple of 2^-52 below 1
+    w = n * _PIO2_2
+    r = r1 - w
+    part = r - r1
+    error = (r1 - (r - part)) - (w + part)  # r + error = r1 - w, exact even where they cancel (Knuth's two-sum)
+    lo = fma(-n, _PIO2_3, error - fma(n, _PIO2_2, -w))
     return _sincos_reduced(r, lo, k)
 
 
