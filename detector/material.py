@@ -36,7 +36,7 @@ def radiated_fraction(
     d = a + 2.0 / 3.0
     c = 1.0 / math.sqrt(9.0 * d)
     w0, w1, w2, w3 = words(k0, k1, event, particle, stream, np.uint64(0))
-    v0, v1, v2, v3 = words(k0, k1, event, particle, stream, np.uint64(1))
+    v0, v1, v2, _ = words(k0, k1, event, particle, stream, np.uint64(1))
     t0, t1, _, _ = words(k0, k1, event, particle, stream, np.uint64(2))
     x0, x1 = normal2(w0, w1)
     x2, x3 = normal2(w2, w3)

@@ -87,7 +87,7 @@ def turn_to_radius(d_rho: float, kappa: float, radius: float, bz: float) -> floa
 
 @kernel
 def turn_to_plane(kappa: float, dz: float, tan_lambda: float, z: float, bz: float) -> float:
-    """Return the turning angle [rad] at which an outgoing track meets the plane z [cm]; NaN if it moves away from it."""
+    """Return the turning angle [rad] at which an outgoing track meets the plane z [cm]; NaN if it moves away."""
     rho = ALPHA_T / bz / kappa
     steep = tan_lambda if tan_lambda != 0.0 else math.nan
     turn = (dz - z) / (rho * steep)
