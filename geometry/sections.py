@@ -301,6 +301,8 @@ class MucRegion(Section):
     gaps: tuple[float, ...] = quantity("cm", "(0, 1000]")
     #: Iron in front of each gap, added to that of the gaps before.
     iron: tuple[float, ...] = quantity("cm", "[0, 100]")
+    #: Extent of the chambers across: |z| (barrel), radius (endcap).
+    extent: float = quantity("cm", "(0, 1000]")
     #: Coverage in |cos theta|.
     cos_range: tuple[float, float] = quantity("", "[0, 1]")
     #: Scintillator and crystals in front, where energy is lost.
@@ -324,8 +326,8 @@ class Muc(Section):
     hit_efficiency: float = quantity("", "[0, 1]")
     #: Fraction of the azimuth between the octants.
     crack_fraction: float = quantity("", "[0, 1]")
-    #: Relative width of the range of a muon, straggling and scattering together.
-    range_straggling: float = quantity("", "(0, 1]")
+    #: Relative spread of the momentum that reaches a gap: straggling and scattering.
+    straggling: float = quantity("", "(0, 1]")
     #: Hadrons: interaction lengths in front of the first gap, then per cm of iron.
     front_interaction_lengths: float = quantity("", "[0, 100]")
     iron_interaction_length: float = quantity("cm", "(0, 1e12]")
