@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from . import exchange, store
 from .cli import GENERATOR_OPTIONS
-from .event import CHANNELS, DetectorRecord, RecoEvents, SelectedEvents, TruthEvents
+from .event import DetectorRecord, RecoEvents, SelectedEvents, TruthEvents
 from .pipeline import CHUNK, default_jobs, ordered_map
 
 
@@ -173,19 +173,18 @@ def limit(options: argparse.Namespace) -> None:
     """Write limits from selected events or a measured spectrum."""
     from .analysis.search_card import load_search
     from .analysis.spectrum import read_spectra
-    from .workflow import counts_of_selected, limits_of_counts
+    from .workflow import limits_of_spectra, spectra_of_selected
 
     search = load_search(options.search)
-    edges = search.spectrum.edges()
     if Path(options.input).suffix == ".csv":
-        counts = read_spectra(options.input, edges)
+        spectra = read_spectra(options.input)
     else:
         events = store.read(options.input)
         if not isinstance(events, SelectedEvents):
             raise ValueError(f"{options.input}: holds {type(events).__name__}, limit reads SelectedEvents or a .csv")
-        counts = counts_of_selected(events, edges, options.input)
-    limits_of_counts(
-        counts,
+        spectra = spectra_of_selected(events, search.spectrum.edges())
+    limits_of_spectra(
+        spectra,
         search,
         output=options.output,
         card=options.card,
@@ -224,7 +223,7 @@ def search(options: argparse.Namespace) -> None:
 def inspect(options: argparse.Namespace) -> None:
     """Print what a file holds."""
     if not store.is_hdf5(options.input):
-        events = exchange.read(options.input)
+        events = exchange.read_hepmc3(options.input)
         kinds = np.unique(events.pdg[events.status == 1])
         print(f"{options.input}: HepMC3, {events.n_events} events, frame {events.frame}, sqrt(s) {events.sqrt_s} GeV")
         print(f"cross section {events.cross_section} +- {events.cross_section_error} nb")
@@ -260,4 +259,4 @@ def card(options: argparse.Namespace) -> None:
         print(f"{options.name}: {checked.name}, good")
 
 
-__all__ = ["CHANNELS", "card", "generate", "inspect", "limit", "reconstruct", "search", "select", "simulate"]
+__all__ = ["card", "generate", "inspect", "limit", "reconstruct", "search", "select", "simulate"]

@@ -45,7 +45,9 @@ def ordered_map(task: Callable[[int, int], T], n_events: int, jobs: int, chunk: 
         yield from _bounded(executor, task, spans, 2 * jobs)
 
 
-def _bounded(executor: Executor, task: Callable[[int, int], T], spans: list[tuple[int, int]], depth: int) -> Iterator[T]:
+def _bounded(
+    executor: Executor, task: Callable[[int, int], T], spans: list[tuple[int, int]], depth: int
+) -> Iterator[T]:
     waiting: deque[Any] = deque()
     try:
         for start, n in spans:

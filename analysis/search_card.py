@@ -90,9 +90,7 @@ class ProcessOptions:
     def generator_options(self) -> dict[str, Any]:
         """Return the options for the generator."""
         return {
-            key: value
-            for key, value in asdict(self).items()
-            if key not in ("name", "simulated") and value is not None
+            key: value for key, value in asdict(self).items() if key not in ("name", "simulated") and value is not None
         }
 
 

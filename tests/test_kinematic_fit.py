@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from besfast.constants import M_E, M_MU
 from besfast.geometry.beam import boost_x, initial_momentum, polar_angle_cm
-from besfast.reco.kinematic_fit import CONVERGED, NOT_APPLICABLE, constraint_gradient, fit_missing_photon, momentum
+from besfast.geometry.helix import momentum
+from besfast.reco.kinematic_fit import CONVERGED, NOT_APPLICABLE, constraint_gradient, fit_missing_photon
 from scipy import stats
 from scipy.optimize import minimize
 

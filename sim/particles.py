@@ -1,0 +1,114 @@
+"""The final-state particles of truth events as flat columns in the laboratory, ready for the detector."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..constants import HYPOTHESIS_MASSES, HYPOTHESIS_PDG, MUON, PION, PROTON
+from ..event import Floats, Ints, TruthEvents
+from ..geometry.beam import boost_x, initial_momentum
+from ..geometry.card import Card
+from ..kernel import stage
+from ..rng import VERTEX_STREAM, normal2, words
+
+_NEUTRINOS = (12, 14, 16)
+
+
+class Particles(NamedTuple):
+    """Columns of shape (n_particles,): momenta [GeV] and production points [cm] in the laboratory."""
+
+    row: Ints
+    event: NDArray[np.uint64]
+    index: NDArray[np.uint64]
+    pdg: NDArray[np.int32]
+    charge: Floats
+    px: Floats
+    py: Floats
+    pz: Floats
+    energy: Floats
+    x: Floats
+    y: Floats
+    z: Floats
+
+    def take(self, chosen: Ints) -> "Particles":
+        """Return the chosen particles."""
+        return Particles(*(column[chosen] for column in self))
+
+
+@stage
+def boost_stage(px: Floats, energy: Floats, total_px: float, total_energy: float) -> None:
+    """Boost from the centre of mass to the laboratory, in place."""
+    for i in range(np.uint64(px.size)):
+        px[i], energy[i] = boost_x(px[i], energy[i], total_px, total_energy)
+
+
+@stage
+def vertex_stage(
+    k0: np.uint64, k1: np.uint64, event: NDArray[np.uint64], spot: Floats, x: Floats, y: Floats, z: Floats
+) -> None:
+    """Add the interaction point of the event, drawn from the luminous region."""
+    for i in range(np.uint64(event.size)):
+        a, b, c, d = words(k0, k1, event[i], np.uint64(0), VERTEX_STREAM, np.uint64(0))
+        g, h = normal2(a, b)
+        k, _ = normal2(c, d)
+        x[i] += spot[0] * g
+        y[i] += spot[1] * h
+        z[i] += spot[2] * k
+
+
+def final_state(truth: TruthEvents, card: Card, k0: np.uint64, k1: np.uint64) -> Particles:
+    """Return the particles of status 1, without neutrinos, in the laboratory of the card.
+
+    Raises
+    ------
+    ValueError
+        If a momentum or an energy is not finite: the message names the event.
+    """
+    counts = np.diff(truth.offsets)
+    rows = np.repeat(np.arange(truth.n_events), counts)
+    finite = np.isfinite(truth.px) & np.isfinite(truth.py) & np.isfinite(truth.pz) & np.isfinite(truth.energy)
+    if not finite.all():
+        bad = int(np.flatnonzero(~finite)[0])
+        raise ValueError(
+            f"event {truth.number[rows[bad]]}: particle {truth.pdg[bad]} has a momentum that is not finite"
+        )
+    moving = (truth.px != 0.0) | (truth.py != 0.0) | (truth.pz != 0.0)
+    final = np.flatnonzero((truth.status == 1) & ~np.isin(np.abs(truth.pdg), _NEUTRINOS) & moving)
+    row = rows[final]
+    particles = Particles(
+        row=row,
+        event=truth.number[row].astype(np.uint64),
+        index=(final - truth.offsets[row]).astype(np.uint64),
+        pdg=truth.pdg[final],
+        charge=truth.charge[final].astype(np.float64),
+        px=truth.px[final],
+        py=truth.py[final],
+        pz=truth.pz[final],
+        energy=truth.energy[final],
+        x=truth.vx[final],
+        y=truth.vy[final],
+        z=truth.vz[final],
+    )
+    if truth.frame == "cm":
+        total_px, total_energy = initial_momentum(card.beam.sqrt_s, card.beam.half_crossing_angle)
+        boost_stage(particles.px, particles.energy, total_px, total_energy)
+    vertex_stage(k0, k1, particles.event, np.array(card.beam.spot), particles.x, particles.y, particles.z)
+    return particles
+
+
+def species_of(pdg: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Return the hypothesis (index in `HYPOTHESES`) a charged particle is tracked as.
+
+    Charged particles that besfast has no hypothesis for are tracked as the nearest of its kind: leptons as muons,
+    mesons as pions, baryons and nuclei as protons.
+    """
+    size = np.abs(pdg)
+    species = np.where(size > 1000, PROTON, np.where(size < 100, MUON, PION))
+    for number, hypothesis in zip(HYPOTHESIS_PDG, range(len(HYPOTHESIS_PDG))):
+        species = np.where(size == number, hypothesis, species)
+    return species.astype(np.int64)
+
+
+#: Masses [GeV] by hypothesis.
+MASSES = np.array(HYPOTHESIS_MASSES)

@@ -1,0 +1,228 @@
+"""From charged particles to measured helices: bremsstrahlung, resolution from the layers crossed, efficiency."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..constants import ELECTRON, HYPOTHESIS_MASSES, MUON
+from ..detector.material import crossed_thickness, radiated_fraction
+from ..detector.track_table import (
+    interpolate_stage,
+    locate_stage,
+    smear_stage,
+    square_stage,
+    track_table,
+)
+from ..elementary import erf
+from ..event import Floats
+from ..geometry.card import Card
+from ..geometry.helix import helix_at_origin
+from ..geometry.sections import Cylinder
+from ..kernel import BLOCK, stage
+from ..rng import BREMSSTRAHLUNG_STREAM, TRACK_EFFICIENCY_STREAM, TRACK_STREAM, normal2, uniform, words
+from .particles import Particles
+
+_B = np.uint64(BLOCK)
+
+# rows of the scratch; 0 to 31 are those of smear_stage
+_N_HITS, _NORMALS, _TAIL, _TRUE, _MEASURED = 15, 16, 21, 22, 27
+_X, _Y, _Z, _PX, _PY, _PZ, _CHARGE = range(32, 39)
+_P, _SIGNED_COS, _PT, _RADIATED, _FOUND = range(39, 44)
+_FP, _FC = 44, 45
+ROWS = 46
+
+
+class Tracks(NamedTuple):
+    """Columns of all charged particles of a chunk, found or not; the true helix is that after bremsstrahlung."""
+
+    found: NDArray[np.bool_]
+    helix: Floats
+    covariance: Floats
+    n_hits: NDArray[np.int32]
+    true_helix: Floats
+    p: Floats
+    radiated: Floats
+
+
+@stage
+def helix_stage(s: Floats, n: int, bz: float) -> None:
+    """Write the true helix and p, pt, charge * cos(theta) of the first n particles of the scratch."""
+    for j in range(np.uint64(n)):
+        px, py, pz = s[_B * np.uint64(_PX) + j], s[_B * np.uint64(_PY) + j], s[_B * np.uint64(_PZ) + j]
+        charge = s[_B * np.uint64(_CHARGE) + j]
+        # along the beam exactly there is no helix: a tenth of an eV keeps the numbers finite, and no layer is crossed
+        px = 1e-10 if px * px + py * py == 0.0 else px
+        d_rho, phi0, kappa, dz, tan_lambda = helix_at_origin(
+            s[_B * np.uint64(_X) + j], s[_B * np.uint64(_Y) + j], s[_B * np.uint64(_Z) + j], px, py, pz, charge, bz
+        )
+        s[_B * np.uint64(_TRUE) + j] = d_rho
+        s[_B * np.uint64(_TRUE + 1) + j] = phi0
+        s[_B * np.uint64(_TRUE + 2) + j] = kappa
+        s[_B * np.uint64(_TRUE + 3) + j] = dz
+        s[_B * np.uint64(_TRUE + 4) + j] = tan_lambda
+        pt = math.sqrt(px * px + py * py)
+        p = math.sqrt(px * px + py * py + pz * pz)
+        sign = 1.0 if charge > 0.0 else -1.0
+        s[_B * np.uint64(_P) + j] = p
+        s[_B * np.uint64(_PT) + j] = pt
+        s[_B * np.uint64(_SIGNED_COS) + j] = sign * pz / p
+        s[_B * np.uint64(_RADIATED) + j] = 0.0
+
+
+@stage
+def bremsstrahlung_stage(
+    k0: np.uint64,
+    k1: np.uint64,
+    event: NDArray[np.uint64],
+    particle: NDArray[np.uint64],
+    thickness: float,
+    s: Floats,
+) -> None:
+    """Let electrons radiate before the first layer: the helix is that of the momentum left."""
+    for j in range(np.uint64(event.size)):
+        p, pt = s[_B * np.uint64(_P) + j], s[_B * np.uint64(_PT) + j]
+        crossed = crossed_thickness(thickness, pt, p)
+        y = min(radiated_fraction(crossed, k0, k1, event[j], particle[j], BREMSSTRAHLUNG_STREAM), 0.9999)
+        s[_B * np.uint64(_RADIATED) + j] = y
+        s[_B * np.uint64(_P) + j] = p * (1.0 - y)
+        s[_B * np.uint64(_PT) + j] = pt * (1.0 - y)
+        s[_B * np.uint64(_TRUE + 2) + j] = s[_B * np.uint64(_TRUE + 2) + j] / (1.0 - y)
+
+
+@stage
+def draw_stage(
+    k0: np.uint64, k1: np.uint64, event: NDArray[np.uint64], particle: NDArray[np.uint64], s: Floats
+) -> None:
+    """Draw the five normals and the uniform of the tails of every track."""
+    for j in range(np.uint64(event.size)):
+        a, b, c, d = words(k0, k1, event[j], particle[j], TRACK_STREAM, np.uint64(0))
+        g0, g1 = normal2(a, b)
+        g2, g3 = normal2(c, d)
+        a, b, c, _ = words(k0, k1, event[j], particle[j], TRACK_STREAM, np.uint64(1))
+        g4, _ = normal2(a, b)
+        s[_B * np.uint64(_NORMALS) + j] = g0
+        s[_B * np.uint64(_NORMALS + 1) + j] = g1
+        s[_B * np.uint64(_NORMALS + 2) + j] = g2
+        s[_B * np.uint64(_NORMALS + 3) + j] = g3
+        s[_B * np.uint64(_NORMALS + 4) + j] = g4
+        s[_B * np.uint64(_TAIL) + j] = uniform(c)
+
+
+@stage
+def found_stage(
+    k0: np.uint64,
+    k1: np.uint64,
+    event: NDArray[np.uint64],
+    particle: NDArray[np.uint64],
+    s: Floats,
+    efficiency: float,
+    turn_on: tuple[float, float, float, float],
+    min_hits: float,
+) -> None:
+    """Decide which tracks are found: plateau times the turn-on in pt times the edge in |cos theta|, and enough layers.
+
+    efficiency (1 + erf((pt - pt0) / width)) / 2 (1 + erf((cos0 - |cos theta|) / width)) / 2, `turn_on` holding
+    (pt0, width, cos0, width).
+    """
+    pt_threshold, pt_width, cos_edge, cos_width = turn_on
+    for j in range(np.uint64(event.size)):
+        a, _, _, _ = words(k0, k1, event[j], particle[j], TRACK_EFFICIENCY_STREAM, np.uint64(0))
+        x = (s[_B * np.uint64(_PT) + j] - pt_threshold) / pt_width
+        y = (cos_edge - abs(s[_B * np.uint64(_SIGNED_COS) + j])) / cos_width
+        probability = efficiency * 0.25 * (1.0 + erf(x)) * (1.0 + erf(y))
+        enough = s[_B * np.uint64(_N_HITS) + j] >= min_hits
+        s[_B * np.uint64(_FOUND) + j] = 1.0 if (uniform(a) < probability) & enough else 0.0
+
+
+def measure_tracks(
+    particles: Particles, species: NDArray[np.int64], card: Card, k0: np.uint64, k1: np.uint64
+) -> Tracks:
+    """Measure charged particles.
+
+    Parameters
+    ----------
+    particles : Particles
+        Charged particles in the laboratory.
+    species : ndarray of int, shape (n,)
+        Index of the hypothesis that each of them is.
+    card : Card
+    k0, k1 : numpy.uint64
+        Key of the random numbers.
+    """
+    n = len(particles.row)
+    tracks = Tracks(
+        np.zeros(n, dtype=bool),
+        np.empty((n, 5), order="F"),
+        np.empty((n, 15), order="F"),
+        np.zeros(n, dtype=np.int32),
+        np.empty((n, 5), order="F"),
+        np.empty(n),
+        np.zeros(n),
+    )
+    s = np.zeros(ROWS * BLOCK)
+    for hypothesis in range(len(HYPOTHESIS_MASSES)):
+        chosen = np.flatnonzero(species == hypothesis)
+        for start in range(0, len(chosen), BLOCK):
+            _measure_block(particles, chosen[start : start + BLOCK], hypothesis, card, k0, k1, s, tracks)
+    return tracks
+
+
+def _measure_block(
+    particles: Particles,
+    chosen: NDArray[np.int64],
+    hypothesis: int,
+    card: Card,
+    k0: np.uint64,
+    k1: np.uint64,
+    s: Floats,
+    tracks: Tracks,
+) -> None:
+    n, mdc = len(chosen), card.mdc
+    rows = s.reshape(ROWS, BLOCK)[:, :n]
+    event, index = particles.event[chosen], particles.index[chosen]
+    for row, column in (
+        (_X, particles.x),
+        (_Y, particles.y),
+        (_Z, particles.z),
+        (_PX, particles.px),
+        (_PY, particles.py),
+        (_PZ, particles.pz),
+        (_CHARGE, particles.charge),
+    ):
+        np.take(column, chosen, out=rows[row])
+    helix_stage(s, n, card.field.bz)
+    thickness = sum((one.r_outer - one.r_inner) / one.radiation_length for one in before_chamber(card))
+    if hypothesis == ELECTRON and thickness > 0.0:
+        bremsstrahlung_stage(k0, k1, event, index, thickness, s)
+    table = track_table(card)
+    node = np.empty(n, dtype=np.uint64)
+    locate_stage(rows[_P], rows[_SIGNED_COS], hypothesis, table.log_p_min, table.per_log_p, node, rows[_FP], rows[_FC])
+    for entry in range(16):
+        interpolate_stage(table.values, node, rows[_FP], rows[_FC], entry, rows[entry])
+    draw_stage(k0, k1, event, index, s)
+    smear_stage(s, n, 1.0 if mdc.smear else 0.0, mdc.tail_fraction, mdc.tail_scale)
+    plateau = {ELECTRON: mdc.efficiency_electron, MUON: mdc.efficiency_muon}.get(hypothesis, mdc.efficiency_hadron)
+    turn_on = (mdc.pt_threshold, mdc.pt_width, mdc.cos_edge, mdc.cos_width)
+    found_stage(k0, k1, event, index, s, plateau, turn_on, float(mdc.min_hits))
+    out = np.empty(n)
+    entry = 0
+    for i in range(5):
+        for k in range(i + 1):
+            square_stage(s, n, mdc.covariance_scale, i, k, out)
+            tracks.covariance[chosen, entry] = out
+            entry += 1
+    for i in range(5):
+        tracks.helix[chosen, i] = rows[_MEASURED + i]
+        tracks.true_helix[chosen, i] = rows[_TRUE + i]
+    tracks.n_hits[chosen] = np.floor(rows[_N_HITS] + 0.5)
+    tracks.found[chosen] = rows[_FOUND] > 0.5
+    tracks.p[chosen] = rows[_P]
+    tracks.radiated[chosen] = rows[_RADIATED]
+
+
+def before_chamber(card: Card) -> list[Cylinder]:
+    """Return the cylinders of material inside the first layer of the drift chamber."""
+    first = min(layer.radius for layer in card.mdc.layers)
+    return [one for one in card.material if one.r_outer < first]
