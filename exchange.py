@@ -262,11 +262,11 @@ class _Hepmc3:
 @functools.cache
 def _charge(pdg: int) -> int | None:
     """Return the charge of a PDG particle number, by the table or by the numbering scheme; None if neither knows."""
-    from particle import PDGID, Particle, ParticleNotFound
+    from particle import PDGID, InvalidParticle, Particle, ParticleNotFound
 
     try:
         thirds = Particle.from_pdgid(pdg).three_charge
-    except ParticleNotFound:
+    except (InvalidParticle, ParticleNotFound):
         thirds = PDGID(pdg).three_charge
     if thirds is None or thirds % 3:
         return None

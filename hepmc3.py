@@ -87,38 +87,34 @@ class WeightChoice:
         self.path = path
         self.wanted = wanted
         self.name = ""
-        self._index: int | None = None
-
-    def index(self, event: Any) -> int:
-        """Return the place of the weight among those of the events, decided at the first."""
-        if self._index is None:
-            try:
-                names = [str(name) for name in event.weight_names]
-            except RuntimeError:  # none registered
-                names = []
-            self._index = self._decide(names, len(event.weights))
-        return self._index
+        self.index = 0
+        self._n = -1
 
     def of(self, event: Any, number: int) -> float:
         """Return the weight of an event: 1 where the file has none and none was asked for."""
-        values, index = event.weights, self.index(event)
-        if not len(values) and self.wanted is None:
-            return 1.0
-        if index >= len(values):
-            raise ValueError(f"{self.path}: event {number} has {len(values)} weights, weight {index} was asked for")
-        return float(values[index])
+        values = event.weights
+        if self._n < 0:
+            self._n = len(values)
+            self._decide(event)
+        if len(values) != self._n:  # the parser also drops weights that are not numbers
+            raise ValueError(f"{self.path}: event {number} has {len(values)} finite weights, the first has {self._n}")
+        return float(values[self.index]) if len(values) else 1.0
 
-    def _decide(self, names: list[str], n: int) -> int:
+    def _decide(self, event: Any) -> None:
+        try:
+            names = [str(name) for name in event.weight_names]
+        except RuntimeError:  # none registered
+            names = []
         wanted = self.wanted
         if isinstance(wanted, str):
             if wanted not in names:
                 raise ValueError(f"{self.path}: weight = {wanted!r}, must be one of {', '.join(names) or '(no names)'}")
             wanted = names.index(wanted)
-        elif wanted is not None and not 0 <= wanted < n:
-            raise ValueError(f"{self.path}: weight = {wanted}, must be in 0 to {n - 1}")
-        index = wanted or 0
-        self.name = names[index] if index < len(names) else ""
-        return index
+        elif wanted is not None and not 0 <= wanted < self._n:
+            allowed = f"must be in 0 to {self._n - 1}" if self._n else "but the events have no weights"
+            raise ValueError(f"{self.path}: weight = {wanted}, {allowed}")
+        self.index = wanted or 0
+        self.name = names[self.index] if self.index < len(names) else ""
 
 
 def raw_events(path: Path, weight: WeightChoice) -> Iterator[RawEvent]:
@@ -166,15 +162,16 @@ def raw_events(path: Path, weight: WeightChoice) -> Iterator[RawEvent]:
 def _raw_event(event: Any, data: Any, weight: WeightChoice, number: int) -> RawEvent:
     event.write_data(data)
     origin = data.event_pos
+    value = weight.of(event, number)
     return RawEvent(
         particles=data.particles,
         vertices=data.vertices,
         links=(data.links1, data.links2),
         origin=(origin.t, origin.x, origin.y, origin.z),
-        weight=weight.of(event, number),
+        weight=value,
         gev=1.0 if data.momentum_unit.name == "GEV" else 1000.0,
         cm=10.0 if data.length_unit.name == "MM" else 1.0,
-        cross_section=_cross_section(event.cross_section, weight.index(event)),
+        cross_section=_cross_section(event.cross_section, weight.index),
     )
 
 

@@ -73,8 +73,8 @@ def make_record():
     """Return a function that makes a record of any kind with arbitrary content and a Poisson number of rows."""
     from besfast.event import COLUMNS, RECORDS, TABLES
 
-    def make(kind, n_events, seed=1, mean=3.0, **scalars):
-        rng = np.random.default_rng(seed)
+    def make(kind, n_events, mean=3.0, **scalars):
+        rng = np.random.default_rng(n_events)
         parts, rows = {}, {"event": n_events}
         for table in TABLES[kind]:
             if table.offsets:

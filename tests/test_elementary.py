@@ -76,7 +76,7 @@ def sample(low, high, seed, *, logarithmic=False):
 
 @has_long_double
 @pytest.mark.parametrize(
-    ("low", "high"), [(1e-307, 1e-200), (1e-150, 1e150), (1e200, 1e308), (0.5, 2.0), (0.999, 1.001), (2.0**-33, 1.0)]
+    ("low", "high"), [(1e-307, 1e-200), (1e200, 1e308), (1e-150, 1e150), (0.5, 2.0), (0.999, 1.001)]
 )
 def test_log(low, high):
     x = sample(low, high, 1, logarithmic=True)
