@@ -64,9 +64,7 @@ def compared(column, row, n):
     """Return cross section, its error, and the reference with its error, of one 100 MeV bin; checks the overflow."""
     process, cuts = COLUMN_OF[column]
     low, high = float(row["mass_min"]), float(row["mass_max"])
-    generator = Generator(
-        process, seed=int(1000 * low), mass_min=low, mass_max=high, n_cross_section=n, n_scan=2**18, **cuts
-    )
+    generator = Generator(process, seed=int(1000 * low), mass_min=low, mass_max=high, n_cross_section=n, **cuts)
     assert generator.overflow < 1e-5, (column, low)
     return generator.cross_section, generator.cross_section_error, float(row[column]), float(row[column + "_error"])
 
