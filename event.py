@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import Floats as Floats
+from .arrays import Ints as Ints
 from .constants import HYPOTHESES
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 SCHEMA_VERSION = 1
 

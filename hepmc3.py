@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .event import Floats, Ints
+from .arrays import Floats, Ints
 
 _PB_PER_NB = 1000.0
 _BEGIN = b"HepMC::Asciiv3"
