@@ -57,7 +57,7 @@ class LimitOptions:
 class Systematics:
     """Relative systematic errors that are not taken from a table or a sample of our own."""
 
-    background_subtraction: float = field(metadata=number("", min=0.0, max=1.0))
+    pion_form_factor: float = field(metadata=number("", min=0.0, max=1.0))
     bhabha_correction: float = field(metadata=number("", min=0.0, max=1.0))
     mass_resolution: float = field(metadata=number("", min=0.0, max=1.0))
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.polynomial import chebyshev
+from numpy.typing import NDArray
 from scipy import stats
 
 from ..event import Floats
@@ -22,11 +23,23 @@ class Smooth(NamedTuple):
 
     values: Floats
     gradient: Floats
+    coefficients: Floats
     coefficient_covariance: Floats
-    order: int
+    span: tuple[float, float]
     chi2: float
     dof: int
     p_value: float
+
+    @property
+    def order(self) -> int:
+        """Order of the polynomial in the exponent."""
+        return len(self.coefficients) - 1
+
+    def at(self, mass: Floats) -> "Smooth":
+        """Return the fit at other masses [GeV]."""
+        basis = _basis(mass, self.span, self.order)
+        values = np.exp(basis @ self.coefficients)
+        return self._replace(values=values, gradient=basis * values[:, None])
 
     def covariance(self) -> Floats:
         """Return the covariance between bins, shape (n_bins, n_bins)."""
@@ -55,12 +68,12 @@ def smooth(mass: Floats, values: Floats, variances: Floats) -> Smooth:
     used = (variances > 0.0) & (values > 0.0)
     if np.count_nonzero(used) <= MIN_ORDER + 3:
         raise ValueError(f"smooth expectation: {np.count_nonzero(used)} filled bins, at least {MIN_ORDER + 4} needed")
-    scaled = (2.0 * mass - mass.max() - mass.min()) / (mass.max() - mass.min())
+    span = (float(mass.min()), float(mass.max()))
     top = min(MAX_ORDER, int(np.count_nonzero(used)) - 2)
-    fits = {order: _fit(scaled, values, variances, used, order) for order in range(MIN_ORDER, MIN_ORDER + 3)}
+    fits = {order: _fit(mass, span, values, variances, used, order) for order in range(MIN_ORDER, MIN_ORDER + 3)}
     order = MIN_ORDER
     while order < top - 1:
-        fits.setdefault(order + 2, _fit(scaled, values, variances, used, order + 2))
+        fits.setdefault(order + 2, _fit(mass, span, values, variances, used, order + 2))
         gain_1 = fits[order].chi2 - fits[order + 1].chi2
         gain_2 = fits[order].chi2 - fits[order + 2].chi2
         if gain_1 < IMPROVEMENT_1 and gain_2 < IMPROVEMENT_2:
@@ -69,11 +82,24 @@ def smooth(mass: Floats, values: Floats, variances: Floats) -> Smooth:
     return fits[order]
 
 
-def _fit(scaled: Floats, values: Floats, variances: Floats, used: np.ndarray, order: int) -> Smooth:
-    basis = chebyshev.chebvander(scaled, order)
+def _basis(mass: Floats, span: tuple[float, float], order: int) -> Floats:
+    scaled = (2.0 * mass - span[1] - span[0]) / (span[1] - span[0])
+    basis: Floats = chebyshev.chebvander(scaled, order).astype(np.float64)
+    return basis
+
+
+def _fit(
+    mass: Floats,
+    span: tuple[float, float],
+    values: Floats,
+    variances: Floats,
+    used: NDArray[np.bool_],
+    order: int,
+) -> Smooth:
+    basis = _basis(mass, span, order)
     root = 1.0 / np.sqrt(variances[used])
     start = np.log(values[used])
-    coefficients = np.linalg.lstsq(
+    coefficients: Floats = np.linalg.lstsq(
         basis[used] * (values[used] * root)[:, None], start * values[used] * root, rcond=None
     )[0]
     for _ in range(20):
@@ -83,10 +109,9 @@ def _fit(scaled: Floats, values: Floats, variances: Floats, used: np.ndarray, or
         if np.max(np.abs(step)) < 1e-12:
             break
     fitted = np.exp(basis @ coefficients)
-    gradient = basis * fitted[:, None]
+    gradient: Floats = basis * fitted[:, None]
     weighted = gradient[used] * root[:, None]
     chi2 = float(np.sum(((values[used] - fitted[used]) * root) ** 2))
     dof = int(np.count_nonzero(used)) - order - 1
-    return Smooth(
-        fitted, gradient, np.linalg.inv(weighted.T @ weighted), order, chi2, dof, float(stats.chi2.sf(chi2, dof))
-    )
+    inverse: Floats = np.linalg.inv(weighted.T @ weighted)
+    return Smooth(fitted, gradient, coefficients, inverse, span, chi2, dof, float(stats.chi2.sf(chi2, dof)))

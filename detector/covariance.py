@@ -18,12 +18,15 @@ from ..elementary import atan2, sincos
 from ..geometry.card import Card
 from ..geometry.sections import Cylinder
 from ..kernel import kernel, stage
-from .material import LOG_FLOOR, scattering_angle
+from .material import highland
 
 Floats = NDArray[np.float64]
 
 # columns of an element of the tracker
 _HIT, _RADIUS, _HALF_LENGTH, _SIN_STEREO, _COS_STEREO, _VARIANCE, _THICKNESS, _LOG_THICKNESS = range(8)
+
+#: Gas cut into slices scatters like a whole of this thickness [radiation lengths], as far as the logarithm goes.
+LOG_FLOOR = 3e-3
 
 #: Variances before the first hit, for (d_rho, phi0, kappa, dz, tan_lambda).
 DIFFUSE = (1e2, 1.0, 10.0, 1e4, 1.0)
@@ -105,7 +108,6 @@ def covariance_stage(
     tan_lambda = cos_theta / sin_theta
     rho = ALPHA_T / bz / kappa
     cos2_lambda = sin_theta * sin_theta
-    beta = p / math.sqrt(p * p + mass * mass)
     h, g, ch = np.zeros(5), np.zeros(5), np.zeros(5)
     c[:, :] = 0.0
     for i in range(5):
@@ -139,7 +141,7 @@ def covariance_stage(
             # the normal of the cylinder and the track: cos(incidence) = cos(lambda) cos(turn / 2)
             thickness = elements[row, _THICKNESS] / (sin_theta * half_cosine)
             log_thickness = elements[row, _LOG_THICKNESS] / (sin_theta * half_cosine)
-            theta = scattering_angle(p, beta, thickness, log_thickness)
+            theta = highland(p, mass, thickness, log_thickness)
             g[0], g[1], g[2] = -rho * sine, cosine, 0.0
             g[3], g[4] = rho * tan_lambda * (1.0 - cosine), 0.0
             _add_outer(c, g, theta * theta / cos2_lambda)

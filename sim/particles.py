@@ -20,7 +20,7 @@ class Particles(NamedTuple):
 
     row: Ints
     event: NDArray[np.uint64]
-    index: NDArray[np.uint64]
+    particle: NDArray[np.uint64]
     pdg: NDArray[np.int32]
     charge: Floats
     px: Floats
@@ -33,7 +33,7 @@ class Particles(NamedTuple):
 
     def take(self, chosen: Ints) -> "Particles":
         """Return the chosen particles."""
-        return Particles(*(column[chosen] for column in self))
+        return Particles._make(column[chosen] for column in self)
 
 
 @stage
@@ -79,7 +79,7 @@ def final_state(truth: TruthEvents, card: Card, k0: np.uint64, k1: np.uint64) ->
     particles = Particles(
         row=row,
         event=truth.number[row].astype(np.uint64),
-        index=(final - truth.offsets[row]).astype(np.uint64),
+        particle=(final - truth.offsets[row]).astype(np.uint64),
         pdg=truth.pdg[final],
         charge=truth.charge[final].astype(np.float64),
         px=truth.px[final],

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import ELECTRON, HYPOTHESIS_MASSES, MUON
-from ..detector.material import crossed_thickness, radiated_fraction
+from ..detector.material import bremsstrahlung_stage, radiators
 from ..detector.track_table import (
     interpolate_stage,
     locate_stage,
@@ -19,9 +19,8 @@ from ..elementary import erf
 from ..event import Floats
 from ..geometry.card import Card
 from ..geometry.helix import helix_at_origin
-from ..geometry.sections import Cylinder
 from ..kernel import BLOCK, stage
-from ..rng import BREMSSTRAHLUNG_STREAM, TRACK_EFFICIENCY_STREAM, TRACK_STREAM, normal2, uniform, words
+from ..rng import TRACK_EFFICIENCY_STREAM, TRACK_STREAM, normal2, uniform, words
 from .particles import Particles
 
 _B = np.uint64(BLOCK)
@@ -72,23 +71,14 @@ def helix_stage(s: Floats, n: int, bz: float) -> None:
 
 
 @stage
-def bremsstrahlung_stage(
-    k0: np.uint64,
-    k1: np.uint64,
-    event: NDArray[np.uint64],
-    particle: NDArray[np.uint64],
-    thickness: float,
-    s: Floats,
-) -> None:
-    """Let electrons radiate before the first layer: the helix is that of the momentum left."""
-    for j in range(np.uint64(event.size)):
-        p, pt = s[_B * np.uint64(_P) + j], s[_B * np.uint64(_PT) + j]
-        crossed = crossed_thickness(thickness, pt, p)
-        y = min(radiated_fraction(crossed, k0, k1, event[j], particle[j], BREMSSTRAHLUNG_STREAM), 0.9999)
-        s[_B * np.uint64(_RADIATED) + j] = y
-        s[_B * np.uint64(_P) + j] = p * (1.0 - y)
-        s[_B * np.uint64(_PT) + j] = pt * (1.0 - y)
-        s[_B * np.uint64(_TRUE + 2) + j] = s[_B * np.uint64(_TRUE + 2) + j] / (1.0 - y)
+def radiate_stage(kept: Floats, s: Floats) -> None:
+    """Take away what electrons radiated in one piece of matter: the helix is that of the momentum left."""
+    for j in range(np.uint64(kept.size)):
+        fraction = max(kept[j], 1e-4)
+        s[_B * np.uint64(_RADIATED) + j] = 1.0 - (1.0 - s[_B * np.uint64(_RADIATED) + j]) * fraction
+        s[_B * np.uint64(_P) + j] *= fraction
+        s[_B * np.uint64(_PT) + j] *= fraction
+        s[_B * np.uint64(_TRUE + 2) + j] /= fraction
 
 
 @stage
@@ -181,7 +171,7 @@ def _measure_block(
 ) -> None:
     n, mdc = len(chosen), card.mdc
     rows = s.reshape(ROWS, BLOCK)[:, :n]
-    event, index = particles.event[chosen], particles.index[chosen]
+    event, index = particles.event[chosen], particles.particle[chosen]
     for row, column in (
         (_X, particles.x),
         (_Y, particles.y),
@@ -193,9 +183,11 @@ def _measure_block(
     ):
         np.take(column, chosen, out=rows[row])
     helix_stage(s, n, card.field.bz)
-    thickness = sum((one.r_outer - one.r_inner) / one.radiation_length for one in before_chamber(card))
-    if hypothesis == ELECTRON and thickness > 0.0:
-        bremsstrahlung_stage(k0, k1, event, index, thickness, s)
+    if hypothesis == ELECTRON and card.mdc.smear:
+        sine, kept = rows[_PT] / rows[_P], np.empty(n)
+        for number, radiator in enumerate(radiators(card)):
+            bremsstrahlung_stage(k0, k1, event, index, number, radiator.thickness, sine, kept)
+            radiate_stage(kept, s)
     table = track_table(card)
     node = np.empty(n, dtype=np.uint64)
     locate_stage(rows[_P], rows[_SIGNED_COS], hypothesis, table.log_p_min, table.per_log_p, node, rows[_FP], rows[_FC])
@@ -220,9 +212,3 @@ def _measure_block(
     tracks.found[chosen] = rows[_FOUND] > 0.5
     tracks.p[chosen] = rows[_P]
     tracks.radiated[chosen] = rows[_RADIATED]
-
-
-def before_chamber(card: Card) -> list[Cylinder]:
-    """Return the cylinders of material inside the first layer of the drift chamber."""
-    first = min(layer.radius for layer in card.mdc.layers)
-    return [one for one in card.material if one.r_outer < first]

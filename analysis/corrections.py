@@ -1,0 +1,62 @@
+"""What the limit takes from simulation: annihilation fraction, pion pairs and containment, smooth in mass."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..event import CHANNELS, Floats
+from .smooth import Smooth, smooth
+
+MUMU, EE = CHANNELS.index("mumu"), CHANNELS.index("ee")
+
+
+class Expected(NamedTuple):
+    """Expected events of one process per channel and bin, with variance; arrays (n_channels, n_bins)."""
+
+    mean: Floats
+    variance: Floats
+
+
+def expected_events(weights: Floats, weights2: Floats, scale: float) -> Expected:
+    """Return the expectation of a weighted sample; scale = luminosity * cross section / generated events."""
+    return Expected(weights * scale, weights2 * scale**2)
+
+
+def annihilation_fraction(centre: Floats, annihilation: Expected, bhabha: Expected) -> Smooth:
+    """Return annihilation / (annihilation + t channel + interference) of the ee channel after the full selection.
+
+    `bhabha` contains the annihilation part; both samples are independent, and the ratio is smooth in the mass.
+    """
+    top, bottom = annihilation.mean[EE], bhabha.mean[EE]
+    filled = (top > 0.0) & (bottom > 0.0)
+    ratio = np.divide(top, bottom, out=np.zeros_like(top), where=filled)
+    relative = np.divide(annihilation.variance[EE], top**2, out=np.zeros_like(top), where=filled)
+    relative += np.divide(bhabha.variance[EE], bottom**2, out=np.zeros_like(top), where=filled)
+    return smooth(centre, ratio, ratio**2 * relative)
+
+
+def containment(masses: Floats, fitted: list[Floats], centre: Floats, bin_width: float) -> Smooth:
+    """Return the fraction of selected signal events that are reconstructed in the bin of their true mass.
+
+    For a true mass anywhere in the bin with equal probability, an event with residual r stays inside with probability
+    max(0, 1 - |r| / width): samples of fixed mass give the containment averaged over the bin.
+
+    Parameters
+    ----------
+    masses : ndarray, shape (n_masses,)
+        Simulated masses [GeV].
+    fitted : list of ndarray
+        Fitted masses of the selected events of each sample.
+    centre : ndarray, shape (n_bins,)
+        Where the containment is wanted; the samples span this range.
+    bin_width : float
+        [GeV].
+    """
+    means, variances = np.empty(len(masses)), np.empty(len(masses))
+    for i, (mass, values) in enumerate(zip(masses, fitted)):
+        if len(values) < 2:
+            raise ValueError(f"signal sample at {mass:g} GeV: {len(values)} events pass the selection, too few")
+        inside = np.maximum(0.0, 1.0 - np.abs(values - mass) / bin_width)
+        means[i], variances[i] = inside.mean(), inside.var(ddof=1) / len(values)
+    at_masses = smooth(masses, means, variances)
+    return at_masses.at(centre)
