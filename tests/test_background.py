@@ -1,0 +1,213 @@
+"""Background models: against refits, against an independent minimiser, and on the spectrum of the search."""
+
+import numpy as np
+import pytest
+from besfast.analysis import poisson_fit
+from besfast.analysis.background import MODELS, fit_background
+from besfast.analysis.poisson_fit import choose_order, poisson_deviance
+from besfast.analysis.spectrum import Bins, bin_edges, search_bins
+from scipy import stats
+from scipy.integrate import quad
+from scipy.optimize import minimize
+
+from .expectation import BINS, YIELDS
+
+
+def test_maximum_likelihood_by_an_independent_minimiser() -> None:
+    """exp(cubic) of the mass in GeV, integrated numerically over 12 bins, minimised by BFGS."""
+    bins = search_bins(bin_edges(2.0, 2.12, 0.01), None)
+    truth = np.exp(5.0 + 4.0 * (bins.centre - 2.06) + 60.0 * (bins.centre - 2.06) ** 2)
+    n = np.random.default_rng(2).poisson(truth).astype(float)
+    fit = fit_background(bins, n, order=2)
+    scale = 0.06
+
+    def expectation(c: np.ndarray) -> np.ndarray:
+        return np.array(
+            [
+                quad(lambda m: np.exp(np.polyval(c, (m - 2.06) / scale)), low, high, epsabs=1e-13)[0] / 0.01
+                for low, high in zip(*bins)
+            ]
+        )
+
+    best = minimize(
+        lambda c: poisson_deviance(n, expectation(c)), [0.0, 0.0, 5.0], method="BFGS", options={"gtol": 1e-7}
+    )
+    assert fit.deviance == pytest.approx(best.fun, rel=1e-9)
+    assert np.allclose(fit.fitted, expectation(best.x), rtol=1e-6)
+    assert fit.converged
+    assert fit.dof == 9
+
+
+def test_polynomial_keeps_what_maximum_likelihood_keeps() -> None:
+    """The sum of the fit is the sum of the counts, and its residuals are orthogonal to every power of the mass / nu."""
+    n = np.random.default_rng(4).poisson(YIELDS["mumu"]).astype(float)
+    for model in MODELS:
+        fit = fit_background(BINS, n, model)
+        assert fit.fitted.sum() == pytest.approx(n.sum(), rel=1e-9)
+    for power in range(5):
+        weight = BINS.centre**power  # bin averages differ by constants of lower order
+        assert np.sum(weight * (n / fit.fitted - 1.0)) == pytest.approx(0.0, abs=1e-4 * np.sum(weight))
+
+
+def test_leverage_counts_the_parameters() -> None:
+    fit = fit_background(BINS, YIELDS["mumu"], order=4)
+    assert fit.leverage.sum() == pytest.approx(10.0, rel=1e-9)
+    assert fit.leverage[145:].sum() == pytest.approx(5.0, rel=1e-9)
+    # five parameters over twenty bins: the outermost decide themselves
+    assert fit.leverage[145] == pytest.approx(0.71, abs=0.01)
+    assert fit.leverage[164] == pytest.approx(0.74, abs=0.01)
+    assert np.array_equal(np.nonzero(fit.high_leverage)[0], [145, 164])
+    single = fit_background(BINS, YIELDS["mumu"], "poly4")
+    assert single.leverage.sum() == pytest.approx(5.0, rel=1e-9)
+    assert single.leverage[0] == pytest.approx(0.13, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("channel", "scale", "bins", "accuracy"),
+    [
+        ("mumu", 1.0, (0, 1, 70, 144, 145, 155, 164), 0.005),
+        ("ee", 1.0, (0, 70, 144, 145, 164), 0.001),
+        ("mumu", 0.01, (0, 70, 145, 164), 0.03),
+    ],
+)
+def test_leave_one_out_against_refits(channel: str, scale: float, bins: tuple[int, ...], accuracy: float) -> None:
+    """Largest distance to the refit without the bin, in units of its error: a count equal to its own prediction."""
+    n = np.random.default_rng(3).poisson(scale * YIELDS[channel]).astype(float)
+    fit = fit_background(BINS, n, order=4)
+    for i in bins:
+        refit, counts, h = fit.predicted[i], n.copy(), fit.leverage[i]
+        for _ in range(80):  # a fit to its own prediction is not pulled by the bin
+            counts[i] = refit
+            new = (fit_background(BINS, counts, order=4).fitted[i] - h * refit) / (1.0 - h)
+            if abs(new - refit) < 1e-9 * refit:
+                break
+            refit = new
+        assert abs(refit - fit.predicted[i]) < accuracy * fit.sigma_predicted[i]
+
+
+@pytest.mark.parametrize("window", [0, 2])
+def test_press_identity_of_the_linear_model(window: int) -> None:
+    """Leave-one-out of a weighted straight-line fit, refitted bin by bin, is exact for fixed weights."""
+    bins = search_bins(bin_edges(1.0, 1.2, 0.01), None)
+    rng = np.random.default_rng(8)
+    n = rng.normal(1e6, 1e3, 20)
+    fit = fit_background(bins, n, "poly4", order=1, window=window)
+    x = bins.centre
+    for i in (0, 7, 19):
+        keep = np.abs(np.arange(20) - i) > window
+        line = np.polyfit(x[keep], n[keep], 1, w=1.0 / np.sqrt(fit.fitted[keep]))
+        # maximum likelihood and weighted least squares differ by about one count
+        assert fit.predicted[i] == pytest.approx(np.polyval(line, x[i]), abs=3.0)
+        _, covariance = np.polyfit(x[keep], n[keep], 1, w=1.0 / np.sqrt(fit.fitted[keep]), cov="unscaled")
+        error = np.sqrt(np.array([x[i], 1.0]) @ covariance @ np.array([x[i], 1.0]))
+        assert fit.sigma_predicted[i] == pytest.approx(error, rel=1e-6)
+
+
+def test_models_on_the_spectrum_of_the_search() -> None:
+    """Noise-free leading order: two exponentials describe both channels, the single polynomial is far off in ee."""
+    worst = {}
+    for channel, nu in YIELDS.items():
+        for model in MODELS:
+            fit = fit_background(BINS, nu, model, order=4)
+            worst[channel, model] = np.max(np.abs(fit.significance))
+            assert fit.converged
+            assert fit.background_ok == (model == "exp_poly4_split")
+    assert worst["mumu", "exp_poly4_split"] < 0.15
+    assert worst["ee", "exp_poly4_split"] < 0.50
+    assert worst["mumu", "poly4"] == pytest.approx(6.4, abs=0.1)
+    assert worst["ee", "poly4"] == pytest.approx(60.0, abs=2.5)
+
+
+def test_pulls_have_unit_width() -> None:
+    """100 spectra of 165 bins: mean square 1 within 3.3 % (3 sigma), p-values flat (KS, p > 0.01)."""
+    rng = np.random.default_rng(20)
+    pulls, loo, p_values = [], [], []
+    for _ in range(100):
+        n = rng.poisson(YIELDS["mumu"])
+        fit = fit_background(BINS, n, order=4)
+        pulls.append(fit.pull)
+        loo.append((n - fit.predicted) / np.sqrt(fit.fitted + fit.sigma_predicted**2))
+        p_values.append(fit.p_value)
+    assert np.mean(np.square(pulls)) == pytest.approx(1.0, abs=0.033)
+    assert np.mean(np.square(loo)) == pytest.approx(1.0, abs=0.033)
+    assert np.mean(pulls) == pytest.approx(0.0, abs=0.03)
+    assert stats.kstest(p_values, "uniform").pvalue > 0.01
+
+
+def test_order_is_lowered_and_no_further_than_the_spectrum_allows() -> None:
+    bins = search_bins(bin_edges(1.5, 2.5, 0.01), None)
+    rng = np.random.default_rng(6)
+    flat = [fit_background(bins, rng.poisson(1000.0, 100)).order[0] for _ in range(40)]
+    assert np.mean(np.array(flat) == 0) > 0.7
+    u = (bins.centre - 2.0) / 0.5
+    even = 1e5 * np.exp(0.3 * (3 * u**2 - 1))  # no odd term: orders 0 and 1 are equally wrong
+    assert fit_background(bins, rng.poisson(even)).order[0] >= 2
+    wild = 1e5 * np.exp(0.2 * np.cos(12 * u))
+    assert fit_background(bins, wild).order == (4,)
+    assert not fit_background(bins, wild).background_ok
+
+
+def test_a_signal_does_not_choose_its_background() -> None:
+    """Above the gap a peak in the middle looks like curvature: the order is that of the spectrum without it."""
+    bins = Bins(BINS.mass_low[145:], BINS.mass_high[145:])
+    rng = np.random.default_rng(12)
+    orders = []
+    for _ in range(40):
+        n = rng.poisson(YIELDS["mumu"][145:]).astype(float)
+        n[10] += 10.0 * np.sqrt(n[10])
+        orders.append(choose_order(bins, n))
+    assert np.mean(np.array(orders) == 2) > 0.8
+
+
+def test_a_wide_signal_lifts_its_background_unless_its_neighbours_are_left_out() -> None:
+    """Signal of 12 MeV resolution at 3.305 GeV, ten sigma in its bin; 60 spectra, error of the mean 0.13."""
+    shape = np.exp(-0.5 * ((BINS.centre - 3.305) / 0.012) ** 2)
+    rng = np.random.default_rng(13)
+    pulls: dict[int, list[float]] = {0: [], 3: []}
+    signal = 10.0 * np.sqrt(YIELDS["mumu"][155])
+    for _ in range(60):
+        n = rng.poisson(YIELDS["mumu"] + signal * shape)
+        for window, found in pulls.items():
+            fit = fit_background(BINS, n, order=(3, 2), window=window)
+            error = np.hypot(np.sqrt(n[155]), fit.sigma_predicted[155])
+            found.append((n[155] - fit.predicted[155] - signal) / error)
+    assert np.mean(pulls[0]) < -1.5
+    assert abs(np.mean(pulls[3])) < 0.4
+
+
+def test_failure_is_never_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(poisson_fit, "_ITERATIONS", 1)
+    fit = fit_background(BINS, np.random.default_rng(1).poisson(YIELDS["mumu"] * 0.002), order=4)
+    assert not fit.converged
+    assert not fit.background_ok
+
+
+def test_few_and_no_counts() -> None:
+    fit = fit_background(BINS, np.random.default_rng(9).poisson(0.02 * YIELDS["mumu"] / 100.0))
+    assert fit.converged
+    assert np.all(np.isfinite(fit.predicted) & (fit.predicted >= 0.0))
+    empty = fit_background(BINS, np.zeros(165))
+    assert np.all(empty.fitted < 1e-6)
+    assert np.all(np.isfinite(empty.pull))
+    for counts in (np.zeros(165), np.random.default_rng(9).poisson(0.5, 165)):
+        assert np.all(np.isfinite(fit_background(BINS, counts, "poly4").fitted))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((BINS, np.ones(165), "spline"), "background model = 'spline', must be one of exp_poly4_split, poly4"),
+        ((BINS, np.ones(164)), r"counts of shape \(164,\) for 165 bins"),
+        ((BINS, -np.ones(165)), "counts = -1"),
+        ((BINS, np.full(165, np.nan)), "counts = nan"),
+        ((BINS, np.ones(165), "exp_poly4_split", 30), "order = 30, must be from 0 to 18"),
+        ((BINS, np.ones(165), "exp_poly4_split", (3, 2, 1)), r"order = \(3, 2, 1\), must be one number or 2"),
+        (
+            (Bins(np.array([1.0, 2.0]), np.array([1.1, 2.1])), np.ones(2)),
+            "a background needs 3 bins in a row, from 1 GeV are 1",
+        ),
+    ],
+)
+def test_input_that_is_refused(arguments: tuple[object, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        fit_background(*arguments)  # type: ignore[arg-type]
