@@ -1,0 +1,288 @@
+"""The samples of a search: simulated expectations, pseudo-data, and signals for the containment.
+
+Every sample has seeds of its own, derived from the seed of the run, the kind of sample and the process, so that no two
+share an event, and adding one changes none of the others.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from .analysis.corrections import EE, MUMU, Expected, containment, expected_events
+from .analysis.pseudo_data import poisson_numbers
+from .analysis.search_card import ProcessOptions, Search
+from .analysis.smooth import Smooth, smooth
+from .event import CHANNELS, Floats, TruthEvents, select_events
+from .geometry.card import Card
+from .pipeline import CHUNK, Chain, Spectra, fill_spectra, ordered_map
+from .rng import derive_seed
+from .sim.generate import Generator
+from .sim.processes import check_sum
+
+#: 1 fb^-1 in nb^-1.
+PER_FB = 1e6
+
+#: Where the expectation of a process is smooth and large: the channel that it dominates.
+MAIN_CHANNEL = {"mumu_isr": MUMU, "ee_bhabha": EE, "ee_annihilation": EE}
+
+MODES = ("hybrid", "events", "asimov")
+
+
+class FileSource:
+    """Events of a file in the place of a generator; the file's weights and cross section are used."""
+
+    def __init__(self, truth: TruthEvents, label: str) -> None:
+        if not np.isfinite(truth.cross_section):
+            raise ValueError(
+                f"{label}: the file gives no cross section; --cross-section NB or --tries N is needed for a luminosity"
+            )
+        self.truth = truth
+        self.cross_section = truth.cross_section
+        self.cross_section_error = truth.cross_section_error
+
+    def events(self, start: int, n: int) -> TruthEvents:
+        """Return events start to start + n of the file."""
+        return select_events(self.truth, start, start + n)
+
+
+class Sample(NamedTuple):
+    """A sample that went through the chain; `scale` times a weight is an expected number of events."""
+
+    label: str
+    spectra: Spectra
+    cross_section: float
+    cross_section_error: float
+    n_generated: int
+    scale: float
+
+    def expected(self) -> Expected:
+        """Return the expected events per channel and bin at the luminosity of the search."""
+        return expected_events(self.spectra.weights, self.spectra.weights2, self.scale)
+
+    def report(self) -> dict[str, Any]:
+        """Return what the manifest says of this sample."""
+        return {
+            "cross_section_nb": self.cross_section,
+            "cross_section_error_nb": self.cross_section_error,
+            "events": self.n_generated,
+            "selected": {
+                channel: int(self.spectra.entries[c].sum()) for c, channel in enumerate(CHANNELS)
+            },
+        }
+
+
+@dataclass
+class Producer:
+    """Makes the samples of one search with one card."""
+
+    search: Search
+    card: Card
+    seed: int
+    luminosity: float
+    jobs: int
+    chunk: int = CHUNK
+    quiet: bool = True
+
+    def __post_init__(self) -> None:
+        check_sum([process.name for process in self.search.process])
+        self.edges = self.search.spectrum.edges()
+        self.seeds: dict[str, int] = {}
+
+    def seed_of(self, kind: str, label: str) -> int:
+        """Return the seed of a sample, and remember it for the manifest."""
+        seed = derive_seed(self.seed, kind, label)
+        self.seeds[f"{kind}/{label}"] = seed
+        return seed
+
+    def generator(self, kind: str, process: ProcessOptions, *, weighted: bool) -> Generator:
+        """Return the native generator of a process."""
+        return Generator(
+            process.name,
+            sqrt_s=self.card.beam.sqrt_s,
+            seed=self.seed_of(kind, process.label()),
+            weighted=weighted,
+            energy_spread=self.card.beam.energy_spread,
+            **process.generator_options(),
+        )
+
+    def chain(self, kind: str, label: str, source: Any, mass_range: tuple[float, float] | None = None) -> Chain:
+        """Return the way of a sample through the rooms."""
+        return Chain(
+            source=source,
+            card=self.card,
+            cuts=self.search.cuts_by_channel(),
+            mass_range=mass_range or self.search.spectrum.mass_range(),
+            seed=self.seed_of(f"{kind}/detector", label),
+        )
+
+    def run(self, kind: str, label: str, source: Any, n_events: int, scale: float) -> Sample:
+        """Run n events of a source through the chain."""
+        with self._bar(n_events, f"{kind} {label}") as bar:
+            spectra = fill_spectra(
+                self.chain(kind, label, source),
+                n_events,
+                self.edges,
+                jobs=self.jobs,
+                chunk=self.chunk,
+                progress=bar.update,
+            )
+        return Sample(label, spectra, source.cross_section, source.cross_section_error, n_events, scale)
+
+    def _bar(self, total: int, text: str) -> Any:
+        return tqdm(total=total, desc=f"{text:32s}", unit="event", unit_scale=True, disable=True if self.quiet else None)
+
+    def simulated(self, process: ProcessOptions, source: FileSource | None = None) -> Sample:
+        """Return the weighted simulation of a process, native or from a file."""
+        if source is None:
+            generator = self.generator("simulation", process, weighted=True)
+            scale = self.luminosity * PER_FB * generator.cross_section / process.simulated
+            return self.run("simulation", process.label(), generator, process.simulated, scale)
+        # the weights of a file need not have mean one: their sum stands for the cross section
+        total = float(source.truth.weight.sum())
+        scale = self.luminosity * PER_FB * source.cross_section / total
+        return self.run("simulation", process.label(), source, source.truth.n_events, scale)
+
+    def data(self, process: ProcessOptions) -> Sample:
+        """Return pseudo-data of a process event by event: Poisson(sigma L) unweighted events."""
+        generator = self.generator("data", process, weighted=False)
+        mean = np.array([self.luminosity * PER_FB * generator.cross_section])
+        n_events = int(poisson_numbers(mean, self.seed_of("data/number", process.label()))[0])
+        return self.run("data", process.label(), generator, n_events, 1.0)
+
+    def signal(self, mass: float, epsilon: float) -> list[Sample]:
+        """Return an injected dark photon, one sample per lepton, as pseudo-data event by event."""
+        samples = []
+        for lepton, cuts in (("mu", self._process("mumu_isr")), ("e", self._process("ee_bhabha"))):
+            label = f"dark_photon_{lepton}"
+            generator = self._dark_photon("signal", label, mass, lepton, cuts, epsilon=epsilon)
+            mean = np.array([self.luminosity * PER_FB * generator.cross_section])
+            n_events = int(poisson_numbers(mean, self.seed_of("signal/number", label))[0])
+            samples.append(self.run("signal", label, generator, n_events, 1.0))
+        return samples
+
+    def _process(self, name: str) -> ProcessOptions:
+        for process in self.search.process:
+            if process.name == name:
+                return process
+        raise ValueError(f"search {self.search.name}: process {name} is missing, a dark photon takes its cuts")
+
+    def _dark_photon(
+        self, kind: str, label: str, mass: float, lepton: str, cuts: ProcessOptions, **options: Any
+    ) -> Generator:
+        return Generator(
+            "dark_photon",
+            sqrt_s=self.card.beam.sqrt_s,
+            seed=self.seed_of(kind, label),
+            energy_spread=self.card.beam.energy_spread,
+            n_cross_section=2**18,
+            n_scan=2**16,
+            mass=mass,
+            lepton=lepton,
+            theta_gamma_max=cuts.theta_gamma_max,
+            lepton_theta_min=cuts.lepton_theta_min,
+            lepton_pt_min=cuts.lepton_pt_min,
+            **options,
+        )
+
+    def containment(self, channel: str, centre: Floats) -> Smooth:
+        """Return the containment of a channel from dark-photon samples over the mass range."""
+        low, high = self.search.spectrum.mass_range()
+        n_steps = max(int(round((high - low) / self.search.signal.mass_step)), 6)
+        masses = np.linspace(low, high, n_steps + 1)
+        lepton = "mu" if channel == "mumu" else "e"
+        cuts = self._process("mumu_isr" if channel == "mumu" else "ee_bhabha")
+        n_events = self.search.signal.events
+        fitted: list[Floats] = []
+        with self._bar(n_events * len(masses), f"containment {channel}") as bar:
+            for mass in masses:
+                label = f"{channel}/{mass:.6f}"
+                generator = self._dark_photon("containment", label, float(mass), lepton, cuts)
+                # selected wherever it is reconstructed: no truncation at the ends of the range
+                chain = self.chain("containment", label, generator, (0.0, self.card.beam.sqrt_s))
+                selections = ordered_map(chain, n_events, self.jobs, self.chunk)
+                parts = [one.events.mass[one.events.channel == CHANNELS.index(channel)] for one in selections]
+                fitted.append(np.concatenate(parts))
+                bar.update(n_events)
+        return containment(masses, fitted, centre, self.search.spectrum.bin_width)
+
+
+class Expectation(NamedTuple):
+    """Expected pseudo-data of one process: means per channel and bin, and the smooth fit where there is one."""
+
+    mean: Floats
+    fit: Smooth | None
+    channel: int | None
+
+
+def expectation(sample: Sample, process: str, centre: Floats) -> Expectation:
+    """Return the expectation of a sample: smooth in mass in the channel that the process dominates."""
+    expected = sample.expected()
+    channel = MAIN_CHANNEL.get(process)
+    mean = expected.mean.copy()
+    if channel is None:
+        return Expectation(mean, None, None)
+    fit = smooth(centre, expected.mean[channel], expected.variance[channel])
+    mean[channel] = fit.values
+    return Expectation(mean, fit, channel)
+
+
+class PseudoData(NamedTuple):
+    """Counts per channel and bin, and the samples they were made of."""
+
+    counts: Floats
+    samples: list[Sample]
+    drawn: dict[str, Expectation]
+
+
+def pseudo_data(
+    producer: Producer,
+    mode: str,
+    simulated: dict[str, Sample],
+    external: set[str],
+    inject: tuple[float, float] | None,
+    report: Callable[[str], None] = lambda text: None,
+) -> PseudoData:
+    """Return pseudo-data of all processes of a search.
+
+    Parameters
+    ----------
+    producer : Producer
+    mode : str
+        `hybrid` draws the Bhabha channel, and every external sample, from smooth expectations and runs the rest event
+        by event; `events` runs every event; `asimov` is the expectation itself.
+    simulated : dict of Sample
+        Weighted simulation by label.
+    external : set of str
+        Labels of processes whose events come from a file: never event by event, since their number is given.
+    inject : tuple of float, optional
+        Mass [GeV] and epsilon of a dark photon.
+    report : callable
+        Told what is done.
+    """
+    if mode not in MODES:
+        raise ValueError(f"pseudo_data = {mode!r}, allowed: {', '.join(MODES)}")
+    centre = 0.5 * (producer.edges[1:] + producer.edges[:-1])
+    counts = np.zeros((len(CHANNELS), len(centre)))
+    samples: list[Sample] = []
+    drawn: dict[str, Expectation] = {}
+    for process in producer.search.process:
+        label = process.label()
+        smooth_only = label in external or (mode == "hybrid" and process.name == "ee_bhabha")
+        if mode != "asimov" and not smooth_only:
+            sample = producer.data(process)
+            samples.append(sample)
+            counts += sample.spectra.entries
+            continue
+        drawn[label] = expectation(simulated[label], process.name, centre)
+        if mode == "asimov":
+            counts += drawn[label].mean
+        else:
+            counts += poisson_numbers(drawn[label].mean, producer.seed_of("data/counts", label))
+    if inject is not None:
+        for sample in producer.signal(*inject):
+            samples.append(sample)
+            counts += sample.spectra.entries
+    return PseudoData(counts, samples, drawn)
