@@ -2,6 +2,7 @@
 
 import csv
 import json
+import platform
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -311,6 +312,25 @@ def test_without_compilation(run_python):
     compiled = run_python(CHECK_BITS)
     assert "nan" not in compiled
     assert run_python(CHECK_BITS, NUMBA_DISABLE_JIT="1", PYTHONWARNINGS="error") == compiled
+
+
+@pytest.mark.long
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names an x86 processor")
+def test_other_processor(run_python):
+    """Narrower vector instructions give the same bits, scan and cross section included."""
+    code = """
+import hashlib
+from besfast.sim.generate import Generator
+digest = hashlib.sha256()
+for process in ("mumu_isr", "ee_bhabha", "pipi_isr"):
+    generator = Generator(process, seed=20, energy_spread=1e-3, n_scan=2**16, n_cross_section=2**16)
+    truth = generator.events(0, 20_000)
+    for column in (truth.px, truth.py, truth.pz, truth.energy, truth.event_sqrt_s):
+        digest.update(column.tobytes())
+    digest.update(float(truth.cross_section).hex().encode())
+print(digest.hexdigest())
+"""
+    assert run_python(code, NUMBA_CPU_NAME="haswell", NUMBA_CPU_FEATURES="+avx2,+fma") == run_python(code)
 
 
 # ---- processes and requests ----
