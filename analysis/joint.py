@@ -32,7 +32,7 @@ class JointLimit(NamedTuple):
 
 
 @kernel
-def _channels(x: float, rows: tuple[Floats, Floats, Floats, Floats]) -> tuple[float, float, float]:
+def _all_channels(x: float, rows: tuple[Floats, Floats, Floats, Floats]) -> tuple[float, float, float]:
     """Return Q(x) of all channels above each one's own minimum, with two derivatives; x = e mu."""
     n, b, u, signal = rows
     q, slope, curvature = 0.0, 0.0, 0.0
@@ -45,12 +45,12 @@ def _channels(x: float, rows: tuple[Floats, Floats, Floats, Floats]) -> tuple[fl
 
 
 @kernel
-def _best(rows: tuple[Floats, Floats, Floats, Floats], start: float, sigma: float) -> float:
+def _best_strength(rows: tuple[Floats, Floats, Floats, Floats], start: float, sigma: float) -> float:
     """Return the x that minimises Q, of either sign; where a channel is impossible, x is too low."""
     low, high = -math.inf, math.inf
     x = start
     for _ in range(_ITERATIONS):
-        q, slope, curvature = _channels(x, rows)
+        q, slope, curvature = _all_channels(x, rows)
         if math.isinf(q) or slope < 0.0:
             low = x
         else:
@@ -66,10 +66,10 @@ def _best(rows: tuple[Floats, Floats, Floats, Floats], start: float, sigma: floa
 
 
 @kernel
-def _q(mu: float, data: tuple[tuple[Floats, Floats, Floats, Floats], float, float]) -> tuple[float, float]:
+def _joint_q(mu: float, data: tuple[tuple[Floats, Floats, Floats, Floats], float, float]) -> tuple[float, float]:
     """Return q(mu) - q_min and dq/dmu for (rows of the channels, variance of e, Q at its minimum)."""
     rows, v, least = data
-    q, slope, curvature = _channels(mu, rows)
+    q, slope, curvature = _all_channels(mu, rows)
     if v == 0.0 or mu == 0.0:
         return max(q - least, 0.0), slope
     # the root in e of slope(e mu) mu + 2 (e - 1)/v lies between 1 and where the slope vanishes
@@ -86,17 +86,17 @@ def _q(mu: float, data: tuple[tuple[Floats, Floats, Floats, Floats], float, floa
             new = 2.0 * e if math.isinf(high) else 0.5 * (low + high)
         done = abs(new - e) <= 1e-15 + 1e-14 * e
         e = new
-        q, slope, curvature = _channels(e * mu, rows)
+        q, slope, curvature = _all_channels(e * mu, rows)
         if done:
             break
     return max(q - least + (e - 1.0) * (e - 1.0) / v, 0.0), slope * e
 
 
 @stage
-def _limits(
+def _joint_limits(
     n: Floats, b: Floats, u: Floats, signal: Floats, v: Floats, delta: float, bounded: bool, out: Floats
 ) -> None:
-    for i in range(v.size):
+    for i in range(np.uint64(v.size)):
         rows = (n[i], b[i], u[i], signal[i])
         weighted, information = 0.0, 0.0
         for c in range(n.shape[1]):
@@ -104,12 +104,12 @@ def _limits(
             weighted += weight * (n[i, c] - b[i, c])
             information += weight * signal[i, c]
         sigma = 1.0 / math.sqrt(information)
-        best = _best(rows, max(weighted / information, 0.0), sigma)
-        least, _, _ = _channels(best, rows)
-        zero, _, _ = _channels(0.0, rows)
+        best = _best_strength(rows, max(weighted / information, 0.0), sigma)
+        least, _, _ = _all_channels(best, rows)
+        zero, _, _ = _all_channels(0.0, rows)
         q0 = max(zero - least, 0.0)
         shape = (best, math.sqrt(sigma * sigma + v[i] * best * best), q0, 1.0 / v[i] if v[i] > 0.0 else math.inf)
-        out[0, i], out[1, i] = interval(_q, (rows, v[i], least), shape, delta, bounded)
+        out[0, i], out[1, i] = interval(_joint_q, (rows, v[i], least), shape, delta, bounded)
         out[2, i] = best
         out[3, i] = math.copysign(math.sqrt(q0), best)
 
@@ -148,7 +148,7 @@ def joint_limit(
         raise ValueError("signal = 0 in every channel of a bin, at least one must be positive")
     n, b, signal = (np.ascontiguousarray(values, dtype=np.float64) for values in (n, b, signal))
     out = np.empty((4, delta_syst.size))
-    _limits(n, b, np.ascontiguousarray(sigma_b**2), signal, delta_syst**2, delta, bool(bounded), out)
+    _joint_limits(n, b, np.ascontiguousarray(sigma_b**2), signal, delta_syst**2, delta, bool(bounded), out)
     return JointLimit(
         out[0], out[1], np.isnan(out[1]), out[2], out[3], delta, sidedness(delta), f"joint {method_name(bounded)}"
     )

@@ -155,7 +155,7 @@ def interval(
 
 @stage
 def _limits(inputs: Floats, delta: float, bounded: bool, lower: Floats, upper: Floats) -> None:
-    for i in range(lower.size):
+    for i in range(np.uint64(lower.size)):
         n, b, e = inputs[0, i], inputs[1, i], inputs[3, i]
         u, v = inputs[2, i] * inputs[2, i], inputs[4, i] * inputs[4, i]
         data = (n, b, u, e, v)
