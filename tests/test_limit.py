@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-from besfast.analysis.joint import joint_limit
+from besfast.analysis.joint import _joint_q, joint_limit
 from besfast.analysis.limit import DELTA_90, poisson_limit, profile, sidedness, x_minus_log1p
 from besfast.event import Floats
 from scipy.optimize import brentq, minimize, minimize_scalar
@@ -338,6 +338,17 @@ def test_two_channels_by_brute_force(n: tuple[float, float], b: tuple[float, flo
     assert np.sign(limit.significance[0]) == np.sign(limit.best[0])
     if limit.best[0] > 0:
         assert limit.significance[0] == pytest.approx(math.sqrt(zero - least), abs=1e-4)
+
+
+def test_profile_of_the_shared_efficiency() -> None:
+    """Newton's minimum over the efficiency against the simplex, below and above the best strength; slope by steps."""
+    n, b, sigma_b, signal = np.array([30.0, 60.0]), np.array([20.0, 55.0]), np.array([2.0, 3.0]), np.array([1.0, 0.8])
+    rows = (n, b, sigma_b**2, signal)
+    for mu in (0.0, 3.0, 12.0, 60.0):
+        q, slope = _joint_q(mu, (rows, 0.3**2, 0.0))
+        assert q == pytest.approx(brute_joint_q(mu, n, b, sigma_b, signal, 0.3), abs=1e-7)
+        up, down = _joint_q(mu + 1e-4, (rows, 0.3**2, 0.0))[0], _joint_q(max(mu - 1e-4, 0.0), (rows, 0.3**2, 0.0))[0]
+        assert slope == pytest.approx((up - down) / (1e-4 + min(mu, 1e-4)), rel=1e-3, abs=1e-6)
 
 
 def test_joint_limit_invariances() -> None:
