@@ -1,65 +1,157 @@
-"""What material does to a charged particle: multiple scattering and bremsstrahlung."""
+"""Passage of particles through matter: multiple scattering, bremsstrahlung, ionisation, range.
+
+Constants of the materials: Groom, Mokhov and Striganov, At. Data Nucl. Data Tables 78 (2001) 183.
+"""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
+from ..arrays import Floats
+from ..constants import M_E
 from ..elementary import exp, log
-from ..kernel import kernel
-from ..rng import normal2, uniform, uniform53, words
+from ..geometry.sections import Card
+from ..kernel import kernel, stage
+from ..rng import BREMSSTRAHLUNG_STREAM, normal2, uniform, uniform53, words
 
-#: Scattering of thin slices shares the logarithm of the whole: below this thickness the logarithm stops falling.
-LOG_FLOOR = 3e-3
+_LN10 = 2.302585092994046
+_HIGHLAND = 0.0136
+_BETHE = 0.307075e-3  # 4 pi N_A r_e^2 m_e c^2 [GeV cm^2 / mol]
+
+
+class Material(NamedTuple):
+    """Constants of ionisation: density [g/cm^3], Z/A, excitation energy [GeV], Sternheimer's density effect."""
+
+    density: float
+    z_over_a: float
+    excitation: float
+    c: float
+    x0: float
+    x1: float
+    a: float
+    k: float
+
+
+SCINTILLATOR = Material(1.032, 0.54141, 64.7e-9, 3.1997, 0.1464, 2.4855, 0.16101, 3.2393)
+CAESIUM_IODIDE = Material(4.51, 0.41569, 553.1e-9, 6.2807, 0.0395, 3.3353, 0.25381, 2.6657)
+ALUMINIUM = Material(2.699, 0.48181, 166.0e-9, 4.2395, 0.1708, 3.0127, 0.08024, 3.6345)
+IRON = Material(7.874, 0.46557, 286.0e-9, 4.2911, -0.0012, 3.1531, 0.14680, 2.9632)
 
 
 @kernel
-def scattering_angle(p: float, beta: float, thickness: float, log_thickness: float) -> float:
-    """Return the projected multiple-scattering angle [rad] (Highland; PDG 2022, eq. 34.16).
+def highland(p: float, mass: float, thickness: float, thickness_in_log: float) -> float:
+    """Return the width [rad] of the projected scattering angle (Highland; PDG 2022, eq. 34.16).
 
-    theta0 = 13.6 MeV / (beta c p) sqrt(x) (1 + 0.038 ln(x / beta^2)), x in radiation lengths. The logarithm is taken of
-    `log_thickness`, so that a volume cut into slices scatters like the whole.
+    theta_0 = 13.6 MeV / (beta p) sqrt(x) [1 + 0.038 ln(x' / beta^2)], x in radiation lengths. Matter cut into slices
+    has x' of the whole: the logarithm is not additive. Good to 11 % for 1e-3 < x' < 100; core of the distribution.
     """
-    return 0.0136 / (p * beta) * math.sqrt(thickness) * (1.0 + 0.038 * log(log_thickness / (beta * beta)))
+    energy2 = p * p + mass * mass
+    correction = 1.0 + 0.038 * log(thickness_in_log * energy2 / (p * p))
+    return _HIGHLAND * math.sqrt(energy2) / (p * p) * math.sqrt(thickness) * correction
 
 
 @kernel
-def radiated_fraction(
-    thickness: float, k0: np.uint64, k1: np.uint64, event: np.uint64, particle: np.uint64, stream: np.uint64
-) -> float:
-    """Return the fraction of its energy that an electron radiates in a thickness [radiation lengths].
+def stopping_power(bg: float, mass: float, material: Material) -> float:
+    """Return the mean energy loss [GeV/cm] of a heavy particle of beta gamma in a material (Bethe; PDG 2022, 34.5)."""
+    bg2 = bg * bg
+    beta2 = bg2 / (1.0 + bg2)
+    ratio = M_E / mass
+    t_max = 2.0 * M_E * bg2 / (1.0 + 2.0 * math.sqrt(1.0 + bg2) * ratio + ratio * ratio)
+    excitation2 = material.excitation * material.excitation
+    bracket = 0.5 * log(2.0 * M_E * bg2 * t_max / excitation2) - beta2
+    x = 0.5 * log(bg2) / _LN10
+    room = max(material.x1 - x, 1e-300)
+    bend = material.a * exp(material.k * log(room)) if room > 1e-300 else 0.0
+    delta = 2.0 * _LN10 * x - material.c + bend
+    delta = delta if x > material.x0 else 0.0
+    return _BETHE * material.density * material.z_over_a / beta2 * max(bracket - 0.5 * delta, 0.1)
 
-    Bethe and Heitler: z = -ln(E'/E) follows Gamma(a, 1), a = thickness / ln 2. Gamma(a) = Gamma(a + 1) u^(1/a), and
-    Gamma(a + 1) is the first accepted of four candidates of Marsaglia and Tsang (2000), a fixed number of draws: none
-    is accepted in 1 of 1e5 electrons, which then take the last candidate.
+
+@kernel
+def gamma_variate(a: float, u: float, g1: float, g2: float, v1: float, v2: float, v3: float) -> float:
+    """Return a Gamma(a) variate for small a > 0 from a fixed number of draws.
+
+    Gamma(a) = Gamma(1 + a) u^(1/a); u must have 53 bits. Gamma(1 + a) by Marsaglia and Tsang (ACM TOMS 26 (2000) 363):
+    two candidates from normals g and uniforms v, each accepted with probability above 0.95; if both fail (2e-3), an
+    exponential takes their place, which is Gamma(1): the distribution is wrong by less than 1e-3 a.
     """
-    a = thickness / 0.6931471805599453
-    d = a + 2.0 / 3.0
+    d = a + 1.0 - 1.0 / 3.0
     c = 1.0 / math.sqrt(9.0 * d)
-    w0, w1, w2, w3 = words(k0, k1, event, particle, stream, np.uint64(0))
-    v0, v1, v2, _ = words(k0, k1, event, particle, stream, np.uint64(1))
-    t0, t1, _, _ = words(k0, k1, event, particle, stream, np.uint64(2))
-    x0, x1 = normal2(w0, w1)
-    x2, x3 = normal2(w2, w3)
-    gamma = _candidate(d, c, x3, 0.0, 0.0)
-    gamma = _candidate(d, c, x2, uniform(v2), gamma)
-    gamma = _candidate(d, c, x1, uniform(v1), gamma)
-    gamma = _candidate(d, c, x0, uniform(v0), gamma)
-    z = gamma * exp(max(log(uniform53(t0, t1)) / a, -700.0))
-    return 1.0 - exp(-z)
+    w1, ok1 = _candidate(d, c, g1, v1)
+    w2, ok2 = _candidate(d, c, g2, v2)
+    larger = w1 if ok1 else (w2 if ok2 else -log(v3))
+    return larger * exp(log(u) / a)
 
 
 @kernel
-def _candidate(d: float, c: float, x: float, u: float, otherwise: float) -> float:
-    """Return d v if the candidate x is accepted with uniform u (0: always), else the other value."""
-    v = 1.0 + c * x
-    v = v * v * v
-    safe = max(v, 1e-300)
-    bound = 0.5 * x * x + d - d * v + d * log(safe)
-    accepted = (v > 0.0) & (log(max(u, 1e-300)) < bound)
-    return d * safe if accepted else otherwise
+def _candidate(d: float, c: float, g: float, v: float) -> tuple[float, bool]:
+    root = max(1.0 + c * g, 1e-3)
+    cube = root * root * root
+    inside = 1.0 + c * g > 1e-3
+    return d * cube, inside & (log(v) < 0.5 * g * g + d - d * cube + d * log(cube))
 
 
 @kernel
-def crossed_thickness(radiation_lengths: float, pt: float, p: float) -> float:
-    """Return the thickness [radiation lengths] of concentric cylinders seen along a track from the beam line."""
-    return radiation_lengths * p / max(pt, 1e-6)
+def kept_fraction(thickness: float, u: float, g1: float, g2: float, v1: float, v2: float, v3: float) -> float:
+    """Return E' / E of an electron behind matter of some radiation lengths; 1 without matter.
+
+    -ln(E' / E) is distributed as Gamma(4 t / 3), the form of Bethe and Heitler with the complete-screening spectrum
+    of soft photons (Mo and Tsai, Rev. Mod. Phys. 41 (1969) 205). Against dN/dy = t (4/3 - 4 y/3 + y^2) / y losses are
+    right to 2 % up to y = 0.2 and 20 % too rare above y = 0.5. All that is lost is one photon along the electron.
+    """
+    a = 4.0 / 3.0 * max(thickness, 1e-6)
+    kept = exp(-gamma_variate(a, u, g1, g2, v1, v2, v3))
+    return kept if thickness > 0.0 else 1.0
+
+
+class Radiator(NamedTuple):
+    """Matter that an electron crosses: radius [cm] and thickness [radiation lengths] at 90 degrees."""
+
+    radius: float
+    thickness: float
+
+
+def radiators(card: Card) -> tuple[Radiator, ...]:
+    """Return the radiators in front of the track's curvature measurement, from the inside outwards.
+
+    Shells that touch count as one radiator at their outer radius. The gas is one radiator of half its thickness in the
+    middle: a photon from radius r changes the curvature of the remaining track only.
+    """
+    found: list[Radiator] = []
+    edge = -1.0
+    for shell in sorted(card.material, key=lambda shell: shell.r_inner):
+        if shell.r_outer > card.mdc.layers[0].radius:
+            continue
+        thickness = (shell.r_outer - shell.r_inner) / shell.radiation_length
+        if shell.r_inner <= edge:
+            found[-1] = Radiator(shell.r_outer, found[-1].thickness + thickness)
+        else:
+            found.append(Radiator(shell.r_outer, thickness))
+        edge = shell.r_outer
+    last = card.mdc.layers[-1].radius
+    gas = 0.5 * (last - card.mdc.gas_inner) / card.mdc.gas_radiation_length
+    return (*found, Radiator(0.5 * (last + card.mdc.gas_inner), gas))
+
+
+@stage
+def bremsstrahlung_stage(
+    k0: np.uint64,
+    k1: np.uint64,
+    event: Floats,
+    particle: Floats,
+    radiator: np.uint64,
+    thickness: float,
+    sine: Floats,
+    kept: Floats,
+) -> None:
+    """Fill E' / E of electrons behind radiator number `radiator`, of `thickness` / sin(theta) radiation lengths.
+
+    Keyed by event and particle; radiator n takes blocks 2 n and 2 n + 1 of the bremsstrahlung stream.
+    """
+    first = np.uint64(2) * np.uint64(radiator)
+    for i in range(np.uint64(kept.size)):
+        a, b, c, d = words(k0, k1, event[i], particle[i], BREMSSTRAHLUNG_STREAM, first)
+        e, f, g, _ = words(k0, k1, event[i], particle[i], BREMSSTRAHLUNG_STREAM, first + np.uint64(1))
+        g1, g2 = normal2(c, d)
+        kept[i] = kept_fraction(thickness / sine[i], uniform53(a, b), g1, g2, uniform(e), uniform(f), uniform(g))

@@ -314,6 +314,7 @@ class MucRegion(Section):
         _require(
             len(self.iron) == len(self.gaps), f"iron: {len(self.iron)} numbers, allowed {len(self.gaps)}, one per gap"
         )
+        _require(len(self.gaps) <= 10, f"gaps: {len(self.gaps)} numbers, allowed at most 10")
         _check_range("cos_range", self.cos_range)
 
 
