@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import ELECTRON, HYPOTHESIS_MASSES, MUON
+from ..detector import emc
 from ..detector.material import bremsstrahlung_stage, radiators
 from ..detector.track_table import (
     interpolate_stage,
@@ -34,7 +35,11 @@ ROWS = 46
 
 
 class Tracks(NamedTuple):
-    """Columns of all charged particles of a chunk, found or not; the true helix is that after bremsstrahlung."""
+    """Columns of all charged particles of a chunk, found or not.
+
+    The true helix and momentum are those after bremsstrahlung; `impact_*` is where that helix meets the calorimeter,
+    `path_factor` the path there per depth, NaN where it curls.
+    """
 
     found: NDArray[np.bool_]
     helix: Floats
@@ -43,6 +48,9 @@ class Tracks(NamedTuple):
     true_helix: Floats
     p: Floats
     radiated: Floats
+    impact_theta: Floats
+    impact_phi: Floats
+    path_factor: Floats
 
 
 @stage
@@ -148,8 +156,7 @@ def measure_tracks(
         np.empty((n, 15), order="F"),
         np.zeros(n, dtype=np.int32),
         np.empty((n, 5), order="F"),
-        np.empty(n),
-        np.zeros(n),
+        *(np.empty(n) for _ in range(5)),
     )
     s = np.zeros(ROWS * BLOCK)
     for hypothesis in range(len(HYPOTHESIS_MASSES)):
@@ -212,3 +219,6 @@ def _measure_block(
     tracks.found[chosen] = rows[_FOUND] > 0.5
     tracks.p[chosen] = rows[_P]
     tracks.radiated[chosen] = rows[_RADIATED]
+    theta, phi, path_factor = np.empty(n), np.empty(n), np.empty(n)
+    emc.track_impact_stage(*rows[_TRUE : _TRUE + 5], emc.parameters(card), theta, phi, path_factor)
+    tracks.impact_theta[chosen], tracks.impact_phi[chosen], tracks.path_factor[chosen] = theta, phi, path_factor

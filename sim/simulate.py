@@ -1,0 +1,162 @@
+"""The detector's answer to truth events: particles in the laboratory, tracks, counters, showers."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from ..detector import muc
+from ..event import KAPPA, DetectorRecord, TruthEvents
+from ..geometry.card import Card, card_hash, load_card
+from ..kernel import BLOCK, stage
+from ..rng import TRIGGER_STREAM, key, uniform, words
+from .counters import MASSES, measure_dedx, measure_tof
+from .particles import Particles, final_state, species_of
+from .showers import Showers, photon_showers, track_showers
+from .tracks import Tracks, measure_tracks
+
+Array = np.ndarray
+
+
+@stage
+def trigger_stage(k0: np.uint64, k1: np.uint64, event: Array, efficiency: float, kept: Array) -> None:
+    """Decide which events are triggered."""
+    for i in range(np.uint64(event.size)):
+        a, _, _, _ = words(k0, k1, event[i], np.uint64(0), TRIGGER_STREAM, np.uint64(0))
+        kept[i] = uniform(a) < efficiency
+
+
+def simulate(truth: TruthEvents, card: Card | str | Path = "besiii", *, seed: int) -> DetectorRecord:
+    """Simulate the detector.
+
+    Parameters
+    ----------
+    truth : TruthEvents
+        Events in the centre of mass (boosted to the laboratory here) or in the laboratory; particles of status 1
+        meet the detector, neutrinos and neutral hadrons leave nothing in it.
+    card : Card, str or Path
+        Detector: a card, the name of a packaged one, or the path of a TOML file.
+    seed : int
+        0 <= seed < 2**64. The record depends on the seed, the card and the events' numbers alone, not on how the
+        events are cut into chunks.
+
+    Returns
+    -------
+    DetectorRecord
+        One entry per event; an event that was not triggered has neither tracks nor showers.
+
+    Raises
+    ------
+    ValueError
+        For a wrong seed or card, or a momentum that is not finite; the message names the event.
+    """
+    card = load_card(card)
+    k0, k1 = key(seed)
+    particles = final_state(truth, card, k0, k1)
+    charged = np.flatnonzero(particles.charge != 0.0)
+    species = species_of(particles.pdg[charged])
+    tracks = measure_tracks(particles.take(charged), species, card, k0, k1)
+    photons = np.flatnonzero(particles.pdg == 22)
+    showers = [
+        photon_showers(particles, photons, card, k0, k1),
+        *track_showers(particles, charged, species, tracks, card, k0, k1),
+    ]
+    triggered = np.empty(truth.n_events, dtype=bool)
+    trigger_stage(k0, k1, truth.number.astype(np.uint64), card.trigger.efficiency, triggered)
+    steps = [*json.loads(truth.provenance), {"step": "simulate", "card": card.name, "seed": str(seed)}]
+    steps[-1]["card_hash"] = card_hash(card)
+    return DetectorRecord(
+        number=truth.number,
+        weight=truth.weight,
+        event_sqrt_s=truth.event_sqrt_s,
+        process=truth.process,
+        **_track_columns(particles, charged, species, tracks, triggered, card, k0, k1),
+        **_shower_columns(particles, showers, triggered),
+        processes=truth.processes,
+        frame="lab",
+        sqrt_s=truth.sqrt_s,
+        cross_section=truth.cross_section,
+        cross_section_error=truth.cross_section_error,
+        seed=str(seed),
+        provenance=json.dumps(steps),
+    )
+
+
+def _offsets(row: Array, n_events: int) -> Array:
+    counts = np.bincount(row, minlength=n_events)
+    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts, dtype=np.int64)])
+
+
+def _track_columns(
+    particles: Particles,
+    charged: Array,
+    species: Array,
+    tracks: Tracks,
+    triggered: Array,
+    card: Card,
+    k0: np.uint64,
+    k1: np.uint64,
+) -> dict[str, Array]:
+    """Return the track table: the tracks found in triggered events, with what the counters saw of them."""
+    chosen = np.flatnonzero(tracks.found & triggered[particles.row[charged]])
+    rows = charged[chosen]
+    event, particle = particles.event[rows], particles.particle[rows]
+    mass, p = MASSES[species[chosen]], tracks.p[chosen]
+    helix = np.asfortranarray(tracks.helix[chosen])
+    true_helix = np.asfortranarray(tracks.true_helix[chosen])
+    pt = 1.0 / np.abs(true_helix[:, KAPPA])
+    sine = np.minimum(pt / p, 1.0)
+    cosine = particles.pz[rows] / np.sqrt(particles.px[rows] ** 2 + particles.py[rows] ** 2 + particles.pz[rows] ** 2)
+    n_hits = tracks.n_hits[chosen]
+    time, path, sigma = measure_tof(event, particle, mass, p, true_helix, helix, card, k0, k1)
+    depth, layers = np.empty(len(chosen)), np.empty(len(chosen))
+    phi = tracks.impact_phi[chosen]
+    constants, table = muc.parameters(card), muc.muc_table(card)
+    hypothesis = species[chosen].astype(np.uint64)
+    for start in range(0, len(chosen), BLOCK):
+        s = slice(start, start + BLOCK)
+        muc.muc_stage(
+            k0,
+            k1,
+            event[s],
+            particle[s],
+            p[s],
+            cosine[s],
+            phi[s],
+            hypothesis[s],
+            table,
+            constants,
+            depth[s],
+            layers[s],
+        )
+    return {
+        "track_offsets": _offsets(particles.row[rows], len(triggered)),
+        "track_truth": particle.astype(np.int32),
+        "helix": helix,
+        "covariance": np.asfortranarray(tracks.covariance[chosen]),
+        "n_hits": n_hits,
+        "dedx": measure_dedx(event, particle, mass, p, n_hits.astype(np.float64), sine, card, k0, k1),
+        "tof": time,
+        "tof_path": path,
+        "tof_sigma": sigma,
+        "muc_depth": depth,
+        "muc_layers": layers.astype(np.int32),
+    }
+
+
+def _shower_columns(particles: Particles, showers: list[Showers], triggered: Array) -> dict[str, Array]:
+    """Return the shower table of triggered events, in the order of the particles in their events."""
+    source = np.concatenate([one.source for one in showers])
+    order = np.argsort(source, kind="stable")
+    order = order[triggered[particles.row[source[order]]]]
+    source = source[order]
+    columns = {
+        f"shower_{name}": np.concatenate([getattr(one, name) for one in showers])[order]
+        for name in Showers._fields
+        if name != "source"
+    }
+    return {
+        "shower_offsets": _offsets(particles.row[source], len(triggered)),
+        "shower_truth": particles.particle[source].astype(np.int32),
+        **columns,
+    }
