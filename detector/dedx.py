@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..arrays import Floats
 from ..constants import M_E
 from ..elementary import exp, log
-from ..event import Floats
 from ..geometry.sections import Card
 from ..kernel import kernel, stage
 

@@ -14,7 +14,7 @@ from ..kernel import kernel, stage
 from ..rng import HADRON_STREAM, normal2, uniform, words
 from .dedx import density_effect
 from .emc import EmcParameters, energy_sigma
-from .material import CAESIUM_IODIDE
+from .material import CAESIUM_IODIDE, Keys
 
 _LN10 = 2.302585092994046
 _TWO_OVER_PI = 0.6366197723675814
@@ -130,8 +130,9 @@ def beta_quantile(u: float, table: Floats, start: np.uint64) -> float:
     """
     v = _TWO_OVER_PI * atan2(math.sqrt(u), math.sqrt(1.0 - u)) * (_NODES - 1)
     i, f = split_index(v)
-    low = table[start + i]
-    return low + f * (table[start + i + np.uint64(1)] - low)
+    low: float = table[start + i]
+    high: float = table[start + i + np.uint64(1)]
+    return low + f * (high - low)
 
 
 @kernel
@@ -257,8 +258,8 @@ def ionisation_stage(
 def hadron_stage(
     k0: np.uint64,
     k1: np.uint64,
-    event: Floats,
-    particle: Floats,
+    event: Keys,
+    particle: Keys,
     p: Floats,
     mass: Floats,
     charge: Floats,

@@ -7,13 +7,16 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..arrays import Floats
 from ..constants import M_E
 from ..elementary import exp, log
-from ..geometry.sections import Card
+from ..geometry.sections import Card, Cylinder
 from ..kernel import kernel, stage
 from ..rng import BREMSSTRAHLUNG_STREAM, normal2, uniform, uniform53, words
+
+Keys = NDArray[np.uint64]
 
 _LN10 = 2.302585092994046
 _HIGHLAND = 0.0136
@@ -112,34 +115,42 @@ class Radiator(NamedTuple):
     thickness: float
 
 
+def thickness(shell: Cylinder) -> float:
+    """Return the thickness of a shell at 90 degrees [radiation lengths]."""
+    return (shell.r_outer - shell.r_inner) / shell.radiation_length
+
+
+def touching_shells(card: Card) -> list[list[Cylinder]]:
+    """Return the shells in front of the drift chamber's last layer, grouped where they touch, inside out."""
+    groups: list[list[Cylinder]] = []
+    for shell in sorted(card.material, key=lambda shell: shell.r_inner):
+        if shell.r_outer >= card.mdc.layers[-1].radius:
+            break
+        if groups and shell.r_inner <= groups[-1][-1].r_outer:
+            groups[-1].append(shell)
+        else:
+            groups.append([shell])
+    return groups
+
+
 def radiators(card: Card) -> tuple[Radiator, ...]:
     """Return the radiators in front of the track's curvature measurement, from the inside outwards.
 
     Shells that touch count as one radiator at their outer radius. The gas is one radiator of half its thickness in the
     middle: a photon from radius r changes the curvature of the remaining track only.
     """
-    found: list[Radiator] = []
-    edge = -1.0
-    for shell in sorted(card.material, key=lambda shell: shell.r_inner):
-        if shell.r_outer > card.mdc.layers[0].radius:
-            continue
-        thickness = (shell.r_outer - shell.r_inner) / shell.radiation_length
-        if shell.r_inner <= edge:
-            found[-1] = Radiator(shell.r_outer, found[-1].thickness + thickness)
-        else:
-            found.append(Radiator(shell.r_outer, thickness))
-        edge = shell.r_outer
+    shells = [Radiator(group[-1].r_outer, sum(map(thickness, group))) for group in touching_shells(card)]
     last = card.mdc.layers[-1].radius
     gas = 0.5 * (last - card.mdc.gas_inner) / card.mdc.gas_radiation_length
-    return (*found, Radiator(0.5 * (last + card.mdc.gas_inner), gas))
+    return (*shells, Radiator(0.5 * (last + card.mdc.gas_inner), gas))
 
 
 @stage
 def bremsstrahlung_stage(
     k0: np.uint64,
     k1: np.uint64,
-    event: Floats,
-    particle: Floats,
+    event: Keys,
+    particle: Keys,
     radiator: np.uint64,
     thickness: float,
     sine: Floats,

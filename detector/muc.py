@@ -17,7 +17,7 @@ from ..event import Floats
 from ..geometry.sections import Card, MucRegion
 from ..kernel import kernel, stage
 from ..rng import MUC_STREAM, normal2, uniform, uniform53, words
-from .material import ALUMINIUM, CAESIUM_IODIDE, IRON, SCINTILLATOR, Material, stopping_power
+from .material import ALUMINIUM, CAESIUM_IODIDE, IRON, SCINTILLATOR, Keys, Material, stopping_power
 
 #: Gaps of a region of the table; cards have at most so many.
 MAX_GAPS = 10
@@ -105,8 +105,9 @@ def momentum_to_reach(
     """Return the smallest momentum [GeV] of a hypothesis (0..4) that reaches a gap along path_factor x depth."""
     i, f = split_index(min(max((path_factor - 1.0) / _FACTOR_STEP, 0.0), _FACTORS - 1.001))
     at = region + _HEADER + hypothesis * _HYPOTHESIS + i * _GAPS + gap
-    low = table[at]
-    return low + f * (table[at + _GAPS] - low)
+    low: float = table[at]
+    high: float = table[at + _GAPS]
+    return low + f * (high - low)
 
 
 @kernel
@@ -192,12 +193,12 @@ def expected_depth(
 def muc_stage(
     k0: np.uint64,
     k1: np.uint64,
-    event: Floats,
-    particle: Floats,
+    event: Keys,
+    particle: Keys,
     p: Floats,
     cosine: Floats,
     phi: Floats,
-    hypothesis: Floats,
+    hypothesis: Keys,
     table: Floats,
     constants: MucParameters,
     depth: Floats,

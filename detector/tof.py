@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..constants import ALPHA_T, C, PI
+from ..arrays import Floats
+from ..constants import ALPHA_T, PI, C
 from ..elementary import sincos
-from ..event import Floats
 from ..geometry.helix import path_length, turn_to_plane, turn_to_radius
 from ..geometry.sections import Card
 from ..kernel import kernel, stage
