@@ -16,7 +16,7 @@ from ..constants import HYPOTHESIS_MASSES
 from ..elementary import exp, log, split_index
 from ..geometry.card import Card
 from ..kernel import BLOCK, stage
-from .covariance import covariance_stage, tracker
+from .track_covariance import covariance_stage, tracker
 
 Floats = NDArray[np.float64]
 

@@ -1,0 +1,205 @@
+"""Particle identification: chi2 per hypothesis from dE/dx, time of flight, calorimeter and muon counter.
+
+For each system chi = (measured - expected) / sigma under the hypotheses e, mu, pi, K, p. A system is used for a track
+if at least one hypothesis is within `pid_chi_max`; the number of systems is the same for all hypotheses, so that
+P(mu) > P(e) is chi2(mu) < chi2(e) even where the probabilities underflow. The muon counter knows muons and everything
+else, and is used above a momentum and inside |cos theta|; e, pi, K and p share the pion's expectation there, and pi, K
+and p the pion's in the calorimeter, as in the experiment's own software.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..constants import ELECTRON, HYPOTHESIS_MASSES, MUON, PION
+from ..detector import dedx, deposit, emc, muc, tof
+from ..elementary import erf, exp
+from ..event import DetectorRecord, Floats
+from ..geometry.card import Card
+from ..kernel import BLOCK, stage
+
+_TWO_OVER_SQRT_PI = 1.1283791670955126
+N_HYPOTHESES = len(HYPOTHESIS_MASSES)
+
+
+@stage
+def dedx_chi_stage(
+    p: Floats,
+    sine: Floats,
+    n_hits: Floats,
+    measured: Floats,
+    mass: float,
+    constants: dedx.DedxParameters,
+    chi: Floats,
+) -> None:
+    """Fill chi of dE/dx under one hypothesis."""
+    for i in range(np.uint64(p.size)):
+        expected = dedx.expected_dedx(p[i], mass, constants)
+        chi[i] = (measured[i] - expected) / dedx.dedx_sigma(expected, n_hits[i], sine[i], constants)
+
+
+@stage
+def tof_chi_stage(p: Floats, path: Floats, time: Floats, sigma: Floats, mass: float, chi: Floats) -> None:
+    """Fill chi of the time of flight under one hypothesis."""
+    for i in range(np.uint64(p.size)):
+        chi[i] = (time[i] - tof.expected_time(path[i], p[i], mass)) / sigma[i]
+
+
+@stage
+def emc_chi_stage(
+    p: Floats,
+    energy: Floats,
+    path_factor: Floats,
+    abs_cosine: Floats,
+    mass: float,
+    constants: deposit.DepositParameters,
+    emc_constants: emc.EmcParameters,
+    chi: Floats,
+) -> None:
+    """Fill chi of the calorimeter deposit under one hypothesis; NaN without a matched shower."""
+    for i in range(np.uint64(p.size)):
+        mean, sigma = deposit.expected_deposit(p[i], mass, path_factor[i], abs_cosine[i], constants, emc_constants)
+        chi[i] = (energy[i] - mean) / sigma
+
+
+@stage
+def muc_chi_stage(
+    p: Floats,
+    cosine: Floats,
+    depth: Floats,
+    hypothesis: np.uint64,
+    table: Floats,
+    constants: muc.MucParameters,
+    chi: Floats,
+) -> None:
+    """Fill chi of the depth in the muon counter under one hypothesis; NaN outside its chambers."""
+    for i in range(np.uint64(p.size)):
+        mean, sigma = muc.expected_depth(p[i], cosine[i], hypothesis, table, constants)
+        chi[i] = (depth[i] - mean) / sigma
+
+
+@stage
+def usable_stage(chi: Floats, smallest: Floats) -> None:
+    """Keep the smallest |chi| of the hypotheses so far; what is not a number stays out."""
+    for i in range(np.uint64(chi.size)):
+        size = abs(chi[i])
+        smallest[i] = size if size < smallest[i] else smallest[i]
+
+
+@stage
+def add_stage(chi: Floats, smallest: Floats, chi_max: float, chi2: Floats) -> None:
+    """Add chi^2 of one system where the system is used."""
+    for i in range(np.uint64(chi.size)):
+        chi2[i] = chi2[i] + (chi[i] * chi[i] if smallest[i] < chi_max else 0.0)
+
+
+def identify(
+    record: DetectorRecord,
+    card: Card,
+    p: Floats,
+    cosine: Floats,
+    shower_energy: Floats,
+    path_factor: Floats,
+) -> tuple[Floats, NDArray[np.int32]]:
+    """Return chi2 per hypothesis and the number of systems used.
+
+    Parameters
+    ----------
+    record : DetectorRecord
+    card : Card
+        Constants of the reconstruction.
+    p, cosine : ndarray, shape (n_tracks,)
+        Momentum [GeV] and cos(theta) at closest approach.
+    shower_energy, path_factor : ndarray, shape (n_tracks,)
+        Energy of the matched shower [GeV], NaN without one, and the track's path in the calorimeter per depth.
+
+    Returns
+    -------
+    chi2 : ndarray, shape (n_tracks, 5)
+    n_systems : ndarray of int, shape (n_tracks,)
+    """
+    n = len(p)
+    chi2 = np.zeros((n, N_HYPOTHESES), order="F")
+    n_systems = np.zeros(n, dtype=np.int32)
+    sine = np.sqrt(np.maximum(1.0 - cosine * cosine, 1e-12))
+    n_hits = record.n_hits.astype(np.float64)
+    conventions = card.reconstruction
+    in_reach = (p > conventions.muc_p_min) & (np.abs(cosine) < conventions.muc_cos_max)
+    depth = np.where(in_reach, record.muc_depth, np.nan)
+    abs_cosine = np.abs(cosine)
+    ionisation, losses, crystals = dedx.parameters(card), deposit.parameters(card), emc.parameters(card)
+    iron, iron_table = muc.parameters(card), muc.muc_table(card)
+    chis = np.empty((N_HYPOTHESES, BLOCK))
+    smallest = np.empty(BLOCK)
+    for start in range(0, n, BLOCK):
+        s = slice(start, min(start + BLOCK, n))
+        size = s.stop - s.start
+        rows = [chis[h, :size] for h in range(N_HYPOTHESES)]
+
+        def use(s: slice = s, size: int = size, rows: list[Floats] = rows) -> None:
+            least = smallest[:size]
+            least[:] = np.inf
+            for row in rows:
+                usable_stage(row, least)
+            for h, row in enumerate(rows):
+                add_stage(row, least, conventions.pid_chi_max, chi2[s, h])
+            n_systems[s] += least < conventions.pid_chi_max
+
+        for row, mass in zip(rows, HYPOTHESIS_MASSES):
+            dedx_chi_stage(p[s], sine[s], n_hits[s], record.dedx[s], mass, ionisation, row)
+        use()
+        for row, mass in zip(rows, HYPOTHESIS_MASSES):
+            tof_chi_stage(p[s], record.tof_path[s], record.tof[s], record.tof_sigma[s], mass, row)
+        use()
+        for h in (ELECTRON, MUON, PION):
+            emc_chi_stage(
+                p[s],
+                shower_energy[s],
+                path_factor[s],
+                abs_cosine[s],
+                HYPOTHESIS_MASSES[h],
+                losses,
+                crystals,
+                rows[h],
+            )
+        for h in range(PION + 1, N_HYPOTHESES):
+            rows[h][:] = rows[PION]
+        use()
+        muc_chi_stage(p[s], cosine[s], depth[s], np.uint64(PION), iron_table, iron, rows[PION])
+        for h in range(N_HYPOTHESES):
+            rows[h][:] = rows[PION]
+        muc_chi_stage(p[s], cosine[s], depth[s], np.uint64(MUON), iron_table, iron, rows[MUON])
+        use()
+    return chi2, n_systems
+
+
+def probabilities(chi2: Floats, n_systems: NDArray[np.int32]) -> Floats:
+    """Return the chi2 probability per hypothesis; 1 where no system was used.
+
+    Parameters
+    ----------
+    chi2 : ndarray, shape (n_tracks, 5)
+    n_systems : ndarray of int, shape (n_tracks,)
+
+    Closed forms of the survival function for 1 to 4 degrees of freedom, on own elementary functions.
+    """
+    result = np.empty_like(chi2, order="F")
+    degrees = n_systems.astype(np.int64)
+    for h in range(chi2.shape[1]):
+        probability_stage(chi2[:, h], degrees, result[:, h])
+    return result
+
+
+@stage
+def probability_stage(chi2: Floats, degrees: NDArray[np.int64], probability: Floats) -> None:
+    """Fill the survival function of chi2 for 0 to 4 degrees of freedom (Abramowitz and Stegun 26.4.4, 26.4.5)."""
+    for i in range(np.uint64(chi2.size)):
+        half = 0.5 * chi2[i]
+        root = math.sqrt(half)
+        decay = exp(-half)
+        odd = 1.0 - erf(root)
+        odd = odd + (_TWO_OVER_SQRT_PI * root * decay if degrees[i] == 3 else 0.0)
+        even = decay + (half * decay if degrees[i] == 4 else 0.0)
+        value = odd if degrees[i] % 2 == 1 else even
+        probability[i] = value if degrees[i] > 0 else 1.0

@@ -1,0 +1,85 @@
+"""From a detector record to reconstructed events: tracks, showers, identification, kinematic fits.
+
+It reads the record and a card of its own constants; it never sees the truth. Links to truth are passed on for studies.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from ..constants import M_E, M_MU
+from ..event import FIT_HYPOTHESES, DetectorRecord, RecoEvents
+from ..geometry.beam import initial_momentum
+from ..geometry.card import Card, card_hash, load_card
+from .kinematic_fit import fit_missing_photon
+from .pid import identify, probabilities
+from .showers import match_showers, photon_columns
+from .tracks import charged_tracks
+
+_FIT_MASSES = {"e": M_E, "mu": M_MU}
+
+
+def reconstruct(record: DetectorRecord, card: Card | str | Path = "besiii") -> RecoEvents:
+    """Reconstruct events.
+
+    Parameters
+    ----------
+    record : DetectorRecord
+    card : Card, str or Path
+        Calibration and conventions of the reconstruction; it may differ from the card that was simulated.
+
+    Returns
+    -------
+    RecoEvents
+        One entry per event. The one-constraint fit is done for events with exactly two tracks, once as electrons and
+        once as muons.
+
+    Raises
+    ------
+    ValueError
+        For a wrong card.
+    """
+    card = load_card(card)
+    tracks = charged_tracks(record.helix, card.reconstruction)
+    p = np.sqrt(tracks["px"] ** 2 + tracks["py"] ** 2 + tracks["pz"] ** 2)
+    matches = match_showers(record, card)
+    chi2, n_systems = identify(record, card, p, tracks["pz"] / p, matches.energy, matches.path_factor)
+    total_px, total_energy = initial_momentum(card.beam.sqrt_s, card.beam.half_crossing_angle)
+    fits = fit_missing_photon(
+        record.helix,
+        record.covariance,
+        record.track_offsets,
+        tuple(_FIT_MASSES[name] for name in FIT_HYPOTHESES),
+        total_px,
+        total_energy,
+    )
+    steps = [*json.loads(record.provenance), {"step": "reconstruct", "card": card.name, "card_hash": card_hash(card)}]
+    row = np.repeat(np.arange(record.n_events), np.diff(record.track_offsets))
+    return RecoEvents(
+        number=record.number,
+        weight=record.weight,
+        event_sqrt_s=record.event_sqrt_s,
+        process=record.process,
+        net_charge=np.bincount(row, weights=tracks["charge"], minlength=record.n_events).astype(np.int32),
+        n_good=np.bincount(row, weights=tracks["good"], minlength=record.n_events).astype(np.int32),
+        **fits,
+        track_offsets=record.track_offsets,
+        track_truth=record.track_truth,
+        **tracks,
+        helix=record.helix,
+        covariance=record.covariance,
+        chi2=chi2,
+        n_systems=n_systems,
+        probability=probabilities(chi2, n_systems),
+        shower=matches.shower,
+        e_over_p=np.where(np.isfinite(matches.energy), matches.energy, 0.0) / p,
+        **photon_columns(record, matches, card),
+        processes=record.processes,
+        frame=record.frame,
+        sqrt_s=record.sqrt_s,
+        cross_section=record.cross_section,
+        cross_section_error=record.cross_section_error,
+        seed=record.seed,
+        provenance=json.dumps(steps),
+    )
