@@ -16,20 +16,20 @@ from numpy.typing import NDArray
 from ..constants import ALPHA_T
 from ..event import Floats
 from ..geometry.sections import Card
+from .arithmetic import arcsine, logarithm, tangent
 from .material import thickness, touching_shells
 
 #: Variances before the first hit: d_rho [cm^2], phi0, kappa [(c/GeV)^2], dz [cm^2], tan_lambda.
 DIFFUSE = (1e2, 1.0, 10.0, 1e4, 1.0)
 #: The slices of the gas share the logarithm of Highland's formula for this thickness [radiation lengths].
 LOG_THICKNESS = 3e-3
-_LN2_HALF = 0.34657359027997264
-_LN2 = 0.6931471805599453
-_SQRT_HALF = 0.7071067811865476
 
 Bools = NDArray[np.bool_]
 
 
-def helix_covariance(card: Card, p: Floats, cosine: Floats, charge: Floats, mass: Floats) -> tuple[Floats, Floats]:
+def helix_covariance(
+    card: Card, p: Floats | float, cosine: Floats | float, charge: Floats | float, mass: Floats | float
+) -> tuple[Floats, Floats]:
     """Return the covariance (15, n) of helices from the origin and the number of layers crossed (n,).
 
     Momentum [GeV], cos(theta), charge [e] and mass [GeV] per track; the covariance is the lower triangle by rows of
@@ -129,12 +129,12 @@ class _Track:
 def _measure(matrix: list[list[Floats]], track: _Track, point: _Point, stereo: float, variance: float) -> None:
     """Update with the distance to a wire: along the normal to wire and track, u = w x t / |w x t|."""
     rho, tan_lambda, sine, cosine = track.rho, track.tan_lambda, point.sine, point.cosine
-    tangent = (-sine, cosine, tan_lambda)
-    tan_stereo = _tangent(stereo)
+    direction = (-sine, cosine, tan_lambda)
+    tan_stereo = tangent(stereo)
     wire = (-point.radial[1] * tan_stereo, point.radial[0] * tan_stereo, 1.0)
-    ux = wire[1] * tangent[2] - wire[2] * tangent[1]
-    uy = wire[2] * tangent[0] - wire[0] * tangent[2]
-    uz = wire[0] * tangent[1] - wire[1] * tangent[0]
+    ux = wire[1] * direction[2] - wire[2] * direction[1]
+    uy = wire[2] * direction[0] - wire[0] * direction[2]
+    uz = wire[0] * direction[1] - wire[1] * direction[0]
     norm = np.sqrt(ux * ux + uy * uy + uz * uz)
     ux, uy, uz = ux / norm, uy / norm, uz / norm
     by_kappa = rho / track.kappa
@@ -191,37 +191,3 @@ def _scatter(
     for i in range(5):
         for j in range(i + 1):
             matrix[i][j] = matrix[i][j] + in_azimuth[i] * in_azimuth[j] + in_dip[i] * in_dip[j]
-
-
-def _tangent(angle: float) -> float:
-    """Return tan of a small angle by its continued fraction."""
-    square = angle * angle
-    value = 0.0
-    for odd in range(19, 0, -2):
-        value = square / (odd - value)
-    return value / angle if angle != 0.0 else 0.0
-
-
-def arcsine(x: Floats) -> Floats:
-    """Return asin of numbers of [0, 1] to 1e-14: half the angle twice, then the power series."""
-    for _ in range(2):
-        x = x / np.sqrt(2.0 * (1.0 + np.sqrt((1.0 - x) * (1.0 + x))))
-    square = x * x
-    result = np.zeros_like(x)
-    coefficient = [1.0]
-    for k in range(1, 22):
-        coefficient.append(coefficient[-1] * (2 * k - 1) / (2 * k))
-    for k in range(21, -1, -1):
-        result = result * square + coefficient[k] / (2 * k + 1)
-    return 4.0 * x * result
-
-
-def logarithm(x: Floats) -> Floats:
-    """Return the natural logarithm of positive numbers to 1e-14: x = m 2^e, then the series of atanh."""
-    mantissa, exponent = np.frexp(x)
-    s = (mantissa - _SQRT_HALF) / (mantissa + _SQRT_HALF)
-    square = s * s
-    result = np.zeros_like(s)
-    for k in range(10, -1, -1):
-        result = result * square + 1.0 / (2 * k + 1)
-    return 2.0 * s * result - _LN2_HALF + exponent * _LN2
