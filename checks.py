@@ -1,5 +1,6 @@
 """What is checked at the border: records, the layout of files, names of outputs; a failure is one line."""
 
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,6 +37,28 @@ def check_output(path: str | Path, *, overwrite: bool) -> None:
         raise FileExistsError(f"{path}: exists already; use --overwrite (overwrite=True) to replace it")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path}: the folder {path.parent} does not exist")
+
+
+def check_output_folder(path: str | Path, *, overwrite: bool) -> Path:
+    """Check that a folder of results can be created, and return its path.
+
+    Raises
+    ------
+    FileExistsError
+        If it exists and must not be replaced, or is a file.
+    FileNotFoundError, PermissionError
+        If the folder it should stand in does not exist or cannot be written.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise FileExistsError(f"{path}: is a file, must be the name of a folder")
+    if path.is_dir() and not overwrite and any(path.iterdir()):
+        raise FileExistsError(f"{path}: exists already; use --overwrite (overwrite=True) to replace it")
+    if not path.absolute().parent.is_dir():
+        raise FileNotFoundError(f"{path}: the folder {path.parent} does not exist")
+    if not os.access(path.absolute().parent, os.W_OK):
+        raise PermissionError(f"{path}: the folder {path.parent} cannot be written")
+    return path
 
 
 def check_columns(record: Any, source: object) -> None:

@@ -216,6 +216,27 @@ class Expectation(NamedTuple):
     fit: Smooth | None
     channel: int | None
 
+    def report(self) -> dict[str, Any]:
+        """Return what the manifest says of this expectation: how smooth it is, and how well the fit describes it.
+
+        `noise` is the largest error of a bin against its neighbours over sqrt(n): what a polynomial of low order
+        leaves of the noise of the simulation from bin to bin.
+        """
+        if self.fit is None:
+            return {"smooth": False}
+        step = np.eye(len(self.fit.values))[1:-1]
+        step -= 0.5 * (np.eye(len(self.fit.values))[:-2] + np.eye(len(self.fit.values))[2:])
+        noise = np.sqrt(np.einsum("ij,jk,ik->i", step, self.fit.covariance(), step) / self.fit.values[1:-1])
+        return {
+            "smooth": True,
+            "order": self.fit.order,
+            "chi2": self.fit.chi2,
+            "degrees_of_freedom": self.fit.dof,
+            "p_value": self.fit.p_value,
+            "largest_relative_error": float(np.max(self.fit.sigma() / self.fit.values)),
+            "noise": float(np.max(noise)),
+        }
+
 
 def expectation(sample: Sample, process: str, centre: Floats) -> Expectation:
     """Return the expectation of a sample: smooth in mass in the channel that the process dominates."""

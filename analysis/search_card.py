@@ -1,5 +1,6 @@
 """A search described by a TOML file: spectrum, cuts, limit, systematics, and the samples it is made of."""
 
+import hashlib
 import importlib.resources
 import math
 from dataclasses import asdict, dataclass, field
@@ -51,6 +52,7 @@ class LimitOptions:
     background: str = field(metadata=number("", choices=("exp_poly4_split", "poly4")))
     delta: float = field(metadata=number("", above=0.0))
     bounded: bool = True
+    window: int = field(default=0, metadata=number("bins", min=0, max=20))
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,10 @@ class Search:
     signal: SignalOptions
     process: tuple[ProcessOptions, ...]
     annihilation: ProcessOptions
+
+    def digest(self) -> str:
+        """Return the sha256 of all values of the search."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()
 
     def cuts_by_channel(self) -> dict[str, ChannelCuts]:
         """Return the cuts by channel name."""

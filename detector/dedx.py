@@ -10,6 +10,7 @@ from ..constants import M_E
 from ..elementary import exp, log
 from ..geometry.sections import Card
 from ..kernel import kernel, stage
+from .arithmetic import logarithm
 
 _LN10 = 2.302585092994046
 
@@ -40,7 +41,7 @@ def parameters(card: Card) -> DedxParameters:
     """Return the constants of a card."""
     dedx = card.dedx
     ratio = 2.0 * M_E * dedx.cut_energy / (dedx.mean_excitation_energy * dedx.mean_excitation_energy)
-    log_constant = float(log(ratio))
+    log_constant = float(logarithm(ratio))
     return DedxParameters(
         dedx.resolution,
         float(dedx.reference_hits),

@@ -7,11 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ..constants import M_E, M_MU
-from ..elementary import atan2, exp, log, sincos, split_index
+from ..elementary import atan2, exp, log, split_index
 from ..event import Floats
 from ..geometry.sections import Card
 from ..kernel import kernel, stage
 from ..rng import HADRON_STREAM, normal2, uniform, words
+from .arithmetic import exponential, logarithm, sine
 from .dedx import density_effect
 from .emc import EmcParameters, energy_sigma
 from .material import CAESIUM_IODIDE, Keys
@@ -53,14 +54,16 @@ def parameters(card: Card) -> DepositParameters:
     """Return the constants of a card."""
     emc, hadron = card.emc, card.emc.hadron
     excitation = CAESIUM_IODIDE.excitation
-    log_constant = float(log(2.0 * M_E * emc.mip_width / (excitation * excitation))) + 0.2
+    log_constant = float(logarithm(2.0 * M_E * emc.mip_width / (excitation * excitation))) + 0.2
+    reference = np.empty(1)
+    _reference_stage(log_constant, reference)
     a, b = hadron.beta_shape
     return DepositParameters(
         emc.depth,
         emc.mip_energy,
         emc.mip_width,
         emc.mip_smear,
-        float(loss_bracket(1.0 / M_MU, log_constant)),
+        float(reference[0]),
         log_constant,
         hadron.interaction_length,
         hadron.kaon_plus_factor,
@@ -86,6 +89,13 @@ def loss_bracket(bg: float, log_constant: float) -> float:
     beta2 = bg2 / gamma2
     delta = density_effect(0.5 * log(bg2), CAESIUM_IODIDE.c, CAESIUM_IODIDE.x0 * _LN10, CAESIUM_IODIDE.x1 * _LN10)
     return (log_constant + log(gamma2) - beta2 - delta) / beta2
+
+
+@stage
+def _reference_stage(log_constant: float, bracket: Floats) -> None:
+    """Fill the bracket of a muon of 1 GeV."""
+    for i in range(np.uint64(bracket.size)):
+        bracket[i] = loss_bracket(1.0 / M_MU, log_constant)
 
 
 @kernel
@@ -208,35 +218,30 @@ def hadron_table(card: Card) -> Floats:
     return table
 
 
-@stage
-def _density_stage(a: float, b: float, step: float, density: Floats) -> None:
-    """Fill the density of t = asin(sqrt x), x of a Beta(a, b) distribution, at multiples of a step, up to a factor."""
-    for i in range(np.uint64(density.size)):
-        sine, cosine = sincos(step * np.float64(i))
-        density[i] = exp((2.0 * a - 1.0) * log(max(sine, 1e-200)) + (2.0 * b - 1.0) * log(max(cosine, 1e-200)))
-
-
 def _beta_quantiles(a: float, b: float) -> Floats:
     """Return quantiles of Beta(a, b) at u = sin^2(pi v / 2), v in equal steps; Simpson's rule in t = asin(sqrt x)."""
     step = 0.5 * math.pi / (2 * _CELLS)
-    density = np.empty(2 * _CELLS + 1)
-    _density_stage(a, b, step, density)
+    x = _sine_squared(step * np.arange(2 * _CELLS + 1))
+    density = exponential((a - 0.5) * logarithm(np.maximum(x, 1e-200)))
+    density = density * exponential((b - 0.5) * logarithm(np.maximum(x[::-1], 1e-200)))
+    cells = (density[:-2:2] + 4.0 * density[1::2]) + density[2::2]
     cumulative = [0.0]
-    for i in range(_CELLS):
-        low, middle, high = (float(value) for value in density[2 * i : 2 * i + 3])
-        cumulative.append(cumulative[-1] + low + 4.0 * middle + high)
-    quantiles = np.empty(_NODES)
-    cell = 0
-    for node in range(_NODES):
-        sine, _ = sincos(0.5 * math.pi * node / (_NODES - 1))
-        target = cumulative[-1] * min(float(sine * sine), 1.0)
-        while cell < _CELLS - 1 and cumulative[cell + 1] < target:
-            cell += 1
-        width = cumulative[cell + 1] - cumulative[cell]
-        inside = min((target - cumulative[cell]) / width, 1.0) if width > 0.0 else 0.0
-        sine, _ = sincos(2.0 * step * (cell + inside))
-        quantiles[node] = float(sine * sine)
-    return quantiles
+    for cell in cells:
+        cumulative.append(cumulative[-1] + float(cell))
+    at = np.empty(_NODES)
+    i = 0
+    for node, u in enumerate(_sine_squared(0.5 * math.pi / (_NODES - 1) * np.arange(_NODES))):
+        target = cumulative[-1] * float(u)
+        while i < _CELLS - 1 and cumulative[i + 1] < target:
+            i += 1
+        width = cumulative[i + 1] - cumulative[i]
+        at[node] = i + (min((target - cumulative[i]) / width, 1.0) if width > 0.0 else 0.0)
+    return _sine_squared(2.0 * step * at)
+
+
+def _sine_squared(angle: Floats) -> Floats:
+    value = sine(angle)
+    return value * value
 
 
 @stage

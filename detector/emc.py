@@ -10,11 +10,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ..constants import ALPHA_T, PI
-from ..elementary import atan2, exp, log
+from ..elementary import atan2, exp
 from ..event import Floats
 from ..geometry.helix import position, turn_to_plane, turn_to_radius
 from ..geometry.sections import Card
 from ..kernel import kernel, stage
+from .arithmetic import logarithm
 
 _SQRT_LN4 = 1.1774100225154747
 
@@ -56,7 +57,7 @@ def parameters(card: Card) -> EmcParameters:
     emc, barrel, endcap = card.emc, card.emc.barrel, card.emc.endcap
     tail = emc.line_shape_tail
     argument = tail * _SQRT_LN4
-    log_width = float(log(argument + math.sqrt(argument * argument + 1.0))) / _SQRT_LN4
+    log_width = float(logarithm(argument + math.sqrt(argument * argument + 1.0))) / _SQRT_LN4
     sine = math.sqrt(max(1.0 - barrel.cos_max * barrel.cos_max, 1e-12))
     return EmcParameters(
         card.field.bz,

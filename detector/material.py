@@ -15,6 +15,7 @@ from ..elementary import exp, log
 from ..geometry.sections import Card, Cylinder
 from ..kernel import kernel, stage
 from ..rng import BREMSSTRAHLUNG_STREAM, normal2, uniform, uniform53, words
+from .arithmetic import exponential, logarithm
 
 Keys = NDArray[np.uint64]
 
@@ -54,21 +55,19 @@ def highland(p: float, mass: float, thickness: float, thickness_in_log: float) -
     return _HIGHLAND * math.sqrt(energy2) / (p * p) * math.sqrt(thickness) * correction
 
 
-@kernel
-def stopping_power(bg: float, mass: float, material: Material) -> float:
+def stopping_power(bg: Floats, mass: float, material: Material) -> Floats:
     """Return the mean energy loss [GeV/cm] of a heavy particle of beta gamma in a material (Bethe; PDG 2022, 34.5)."""
     bg2 = bg * bg
     beta2 = bg2 / (1.0 + bg2)
     ratio = M_E / mass
-    t_max = 2.0 * M_E * bg2 / (1.0 + 2.0 * math.sqrt(1.0 + bg2) * ratio + ratio * ratio)
+    t_max = 2.0 * M_E * bg2 / (1.0 + 2.0 * np.sqrt(1.0 + bg2) * ratio + ratio * ratio)
     excitation2 = material.excitation * material.excitation
-    bracket = 0.5 * log(2.0 * M_E * bg2 * t_max / excitation2) - beta2
-    x = 0.5 * log(bg2) / _LN10
-    room = max(material.x1 - x, 1e-300)
-    bend = material.a * exp(material.k * log(room)) if room > 1e-300 else 0.0
-    delta = 2.0 * _LN10 * x - material.c + bend
-    delta = delta if x > material.x0 else 0.0
-    return _BETHE * material.density * material.z_over_a / beta2 * max(bracket - 0.5 * delta, 0.1)
+    bracket = 0.5 * logarithm(2.0 * M_E * bg2 * t_max / excitation2) - beta2
+    x = 0.5 * logarithm(bg2) / _LN10
+    room = np.maximum(material.x1 - x, 1e-30)
+    delta = 2.0 * _LN10 * x - material.c + material.a * exponential(material.k * logarithm(room))
+    delta = np.where(x > material.x0, delta, 0.0)
+    return _BETHE * material.density * material.z_over_a / beta2 * np.maximum(bracket - 0.5 * delta, 0.1)
 
 
 @kernel

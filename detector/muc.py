@@ -17,6 +17,7 @@ from ..event import Floats
 from ..geometry.sections import Card, MucRegion
 from ..kernel import kernel, stage
 from ..rng import MUC_STREAM, normal2, uniform, uniform53, words
+from .arithmetic import exponential, logarithm
 from .material import ALUMINIUM, CAESIUM_IODIDE, IRON, SCINTILLATOR, Keys, Material, stopping_power
 
 #: Gaps of a region of the table; cards have at most so many.
@@ -228,22 +229,14 @@ class _Range:
     RATIO = 10000.0
 
     def __init__(self, material: Material, mass: float) -> None:
-        step = float(log(self.RATIO)) / self.STEPS
-        half = float(exp(0.5 * step))
-        energies, lengths = [self.LOW], [0.0]
-        slope = self._length_per_log(self.LOW, material, mass)
-        for _ in range(self.STEPS):
-            middle = self._length_per_log(energies[-1] * half, material, mass)
-            energies.append(energies[-1] * half * half)
-            last = self._length_per_log(energies[-1], material, mass)
-            lengths.append(lengths[-1] + step * (slope + 4.0 * middle + last) / 6.0)
-            slope = last
-        self.energies, self.lengths = energies, lengths
-
-    @staticmethod
-    def _length_per_log(kinetic: float, material: Material, mass: float) -> float:
-        bg = math.sqrt(kinetic * (kinetic + 2.0 * mass)) / mass
-        return kinetic / float(stopping_power(bg, mass, material))
+        step = float(logarithm(self.RATIO)) / self.STEPS
+        kinetic = self.LOW * exponential(0.5 * step * np.arange(2 * self.STEPS + 1))
+        per_log = kinetic / stopping_power(np.sqrt(kinetic * (kinetic + 2.0 * mass)) / mass, mass, material)
+        cells = step * ((per_log[:-2:2] + 4.0 * per_log[1::2]) + per_log[2::2]) / 6.0
+        self.energies = [float(energy) for energy in kinetic[::2]]
+        self.lengths = [0.0]
+        for cell in cells:
+            self.lengths.append(self.lengths[-1] + float(cell))
 
     def before(self, kinetic: float, length: float) -> float:
         """Return the kinetic energy in front of some length, given the one behind."""
