@@ -3,7 +3,10 @@
 Numpy does these five operations alike on every machine, its own logarithm and the like not; and nothing is compiled.
 """
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from ..event import Floats
 
@@ -14,7 +17,7 @@ _LN2_HI = 6.93147180369123816490e-01
 _LN2_LO = 1.90821492927058770002e-10
 
 
-def logarithm(x: Floats | float) -> Floats:
+def logarithm(x: NDArray[Any] | float) -> Floats:
     """Return the natural logarithm of positive numbers to 2e-15: x = m 2^e, then the series of atanh."""
     mantissa, exponent = np.frexp(np.asarray(x, dtype=np.float64))
     s = (mantissa - _SQRT_HALF) / (mantissa + _SQRT_HALF)
@@ -25,7 +28,7 @@ def logarithm(x: Floats | float) -> Floats:
     return np.asarray(2.0 * s * series - _LN2_HALF + exponent * _LN2)
 
 
-def exponential(x: Floats | float) -> Floats:
+def exponential(x: NDArray[Any] | float) -> Floats:
     """Return the exponential of |x| < 700 to a relative 1e-15: x = k ln 2 + r, then the power series."""
     x = np.asarray(x, dtype=np.float64)
     k = np.rint(x / _LN2)
@@ -36,7 +39,7 @@ def exponential(x: Floats | float) -> Floats:
     return np.asarray(np.ldexp(series, k.astype(np.int64)))
 
 
-def arcsine(x: Floats | float) -> Floats:
+def arcsine(x: NDArray[Any] | float) -> Floats:
     """Return asin of numbers of [0, 1] to 1e-15: half the angle twice, then the power series."""
     x = np.asarray(x, dtype=np.float64)
     for _ in range(2):
@@ -60,7 +63,7 @@ def tangent(angle: float) -> float:
     return value / angle if angle != 0.0 else 0.0
 
 
-def sine(angle: Floats | float) -> Floats:
+def sine(angle: NDArray[Any] | float) -> Floats:
     """Return the sine of angles of [-2, 2] [rad], by its power series."""
     angle = np.asarray(angle, dtype=np.float64)
     square = angle * angle

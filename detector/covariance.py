@@ -21,8 +21,8 @@ from .material import thickness, touching_shells
 
 #: Variances before the first hit: d_rho [cm^2], phi0, kappa [(c/GeV)^2], dz [cm^2], tan_lambda.
 DIFFUSE = (1e2, 1.0, 10.0, 1e4, 1.0)
-#: The slices of the gas share the logarithm of Highland's formula for this thickness [radiation lengths].
-LOG_THICKNESS = 3e-3
+#: Smallest thickness [radiation lengths] in the logarithm of Highland's formula: the gas as a whole, not its slices.
+LOG_FLOOR = 3e-3
 
 Bools = NDArray[np.bool_]
 
@@ -81,12 +81,12 @@ def _surfaces(card: Card) -> list[_Surface]:
         total = sum(thickness(shell) for shell in group)
         for shell in group:
             radius = 0.5 * (shell.r_inner + shell.r_outer)
-            found.append(_Surface(radius, shell.half_length, 0.0, thickness(shell), max(total, LOG_THICKNESS)))
+            found.append(_Surface(radius, shell.half_length, 0.0, thickness(shell), total))
     inner = card.mdc.gas_inner
     for layer in layers:
         if layer.radius > inner:
             gas = (layer.radius - inner) / card.mdc.gas_radiation_length
-            found.append(_Surface(0.5 * (layer.radius + inner), layer.half_length, 0.0, gas, LOG_THICKNESS))
+            found.append(_Surface(0.5 * (layer.radius + inner), layer.half_length, 0.0, gas, 0.0))
             inner = layer.radius
     return found
 
@@ -167,7 +167,8 @@ def _scatter(
     """Add the change of the parameters by a kick at a point, in azimuth and in dip angle."""
     rho, tan_lambda, sine = track.rho, track.tan_lambda, point.sine
     x = thickness / point.incidence
-    correction = 1.0 + 0.038 * logarithm(thickness_in_log / point.incidence * track.inverse_beta2)
+    whole = np.maximum(thickness_in_log / point.incidence, LOG_FLOOR)
+    correction = 1.0 + 0.038 * logarithm(whole * track.inverse_beta2)
     theta0 = 0.0136 * track.inverse_p_beta * np.sqrt(x) * correction
     theta0 = np.where(point.reached, theta0, 0.0)
     azimuth = theta0 / track.cos_lambda

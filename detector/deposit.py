@@ -2,9 +2,10 @@
 
 import math
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..constants import M_E, M_MU
 from ..elementary import atan2, exp, log, split_index
@@ -239,7 +240,7 @@ def _beta_quantiles(a: float, b: float) -> Floats:
     return _sine_squared(2.0 * step * at)
 
 
-def _sine_squared(angle: Floats) -> Floats:
+def _sine_squared(angle: NDArray[Any]) -> Floats:
     value = sine(angle)
     return value * value
 
