@@ -4,8 +4,8 @@ Every sample has seeds of its own, derived from the seed of the run, the kind of
 share an event, and adding one changes none of the others.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,10 +14,11 @@ from tqdm import tqdm
 from .analysis.corrections import EE, MUMU, Expected, containment, expected_events
 from .analysis.pseudo_data import poisson_numbers
 from .analysis.search_card import ProcessOptions, Search
-from .analysis.smooth import Smooth, smooth
+from .analysis.selection import Cutflow
+from .analysis.smooth import Smooth, product, smooth
 from .event import CHANNELS, Floats, TruthEvents, select_events
 from .geometry.card import Card
-from .pipeline import CHUNK, Chain, Spectra, fill_spectra, ordered_map
+from .pipeline import CHUNK, Chain, fill_spectra, ordered_map
 from .rng import derive_seed
 from .sim.generate import Generator
 from .sim.processes import check_sum
@@ -27,6 +28,9 @@ PER_FB = 1e6
 
 #: Where the expectation of a process is smooth and large: the channel that it dominates.
 MAIN_CHANNEL = {"mumu_isr": MUMU, "ee_bhabha": EE, "ee_annihilation": EE}
+
+#: Width [GeV] of the slices from which a generated spectrum is measured.
+SLICE_WIDTH = 0.05
 
 MODES = ("hybrid", "events", "asimov")
 
@@ -49,18 +53,16 @@ class FileSource:
 
 
 class Sample(NamedTuple):
-    """A sample that went through the chain; `scale` times a weight is an expected number of events."""
+    """A sample that went through the chain, possibly in slices of mass; expectations are at the luminosity."""
 
     label: str
-    spectra: Spectra
+    entries: Floats
+    expected: Expected
+    cutflow: Cutflow
+    expected_cutflow: Floats
     cross_section: float
     cross_section_error: float
     n_generated: int
-    scale: float
-
-    def expected(self) -> Expected:
-        """Return the expected events per channel and bin at the luminosity of the search."""
-        return expected_events(self.spectra.weights, self.spectra.weights2, self.scale)
 
     def report(self) -> dict[str, Any]:
         """Return what the manifest says of this sample."""
@@ -68,10 +70,28 @@ class Sample(NamedTuple):
             "cross_section_nb": self.cross_section,
             "cross_section_error_nb": self.cross_section_error,
             "events": self.n_generated,
-            "selected": {
-                channel: int(self.spectra.entries[c].sum()) for c, channel in enumerate(CHANNELS)
-            },
+            "selected": {channel: int(self.entries[c].sum()) for c, channel in enumerate(CHANNELS)},
         }
+
+
+def _joined(label: str, parts: list[Sample]) -> Sample:
+    """Return a sample made of disjoint slices."""
+    return Sample(
+        label,
+        np.sum([part.entries for part in parts], axis=0),
+        Expected(
+            np.sum([part.expected.mean for part in parts], axis=0),
+            np.sum([part.expected.variance for part in parts], axis=0),
+        ),
+        Cutflow(
+            np.sum([part.cutflow.entries for part in parts], axis=0),
+            np.sum([part.cutflow.weights for part in parts], axis=0),
+        ),
+        np.sum([part.expected_cutflow for part in parts], axis=0),
+        float(sum(part.cross_section for part in parts)),
+        float(np.sqrt(sum(part.cross_section_error**2 for part in parts))),
+        sum(part.n_generated for part in parts),
+    )
 
 
 @dataclass
@@ -97,15 +117,15 @@ class Producer:
         self.seeds[f"{kind}/{label}"] = seed
         return seed
 
-    def generator(self, kind: str, process: ProcessOptions, *, weighted: bool) -> Generator:
+    def generator(self, kind: str, process: ProcessOptions, label: str, **options: Any) -> Generator:
         """Return the native generator of a process."""
         return Generator(
             process.name,
             sqrt_s=self.card.beam.sqrt_s,
-            seed=self.seed_of(kind, process.label()),
-            weighted=weighted,
+            seed=self.seed_of(kind, label),
             energy_spread=self.card.beam.energy_spread,
             **process.generator_options(),
+            **options,
         )
 
     def chain(self, kind: str, label: str, source: Any, mass_range: tuple[float, float] | None = None) -> Chain:
@@ -129,25 +149,59 @@ class Producer:
                 chunk=self.chunk,
                 progress=bar.update,
             )
-        return Sample(label, spectra, source.cross_section, source.cross_section_error, n_events, scale)
+        return Sample(
+            label,
+            spectra.entries,
+            expected_events(spectra.weights, spectra.weights2, scale),
+            spectra.cutflow,
+            spectra.cutflow.weights * scale,
+            source.cross_section,
+            source.cross_section_error,
+            n_events,
+        )
 
     def _bar(self, total: int, text: str) -> Any:
         return tqdm(total=total, desc=f"{text:32s}", unit="event", unit_scale=True, disable=True if self.quiet else None)
 
     def simulated(self, process: ProcessOptions, source: FileSource | None = None) -> Sample:
-        """Return the weighted simulation of a process, native or from a file."""
-        if source is None:
-            generator = self.generator("simulation", process, weighted=True)
-            scale = self.luminosity * PER_FB * generator.cross_section / process.simulated
-            return self.run("simulation", process.label(), generator, process.simulated, scale)
-        # the weights of a file need not have mean one: their sum stands for the cross section
-        total = float(source.truth.weight.sum())
-        scale = self.luminosity * PER_FB * source.cross_section / total
-        return self.run("simulation", process.label(), source, source.truth.n_events, scale)
+        """Return the weighted simulation of a process: native, in slices of mass of equal size, or from a file."""
+        if source is not None:
+            # the weights of a file need not have mean one: their sum stands for the cross section
+            scale = self.luminosity * PER_FB * source.cross_section / float(source.truth.weight.sum())
+            return self.run("simulation", process.label(), source, source.truth.n_events, scale)
+        parts = []
+        for number, one in enumerate(process.sliced()):
+            label = process.label() if process.slices == 1 else f"{process.label()}#{number}"
+            generator = self.generator("simulation", one, label, weighted=True)
+            scale = self.luminosity * PER_FB * generator.cross_section / one.simulated
+            parts.append(self.run("simulation", label, generator, one.simulated, scale))
+        return _joined(process.label(), parts)
+
+    def generated_spectrum(self, process: ProcessOptions) -> Smooth:
+        """Return dsigma/dm [nb/GeV] of a process within its generator cuts, smooth over the mass range.
+
+        From the cross sections of narrow slices of mass, which no detector simulation limits in number.
+        """
+        low, high = self.search.spectrum.mass_range()
+        n = max(int(round((high - low) / SLICE_WIDTH)), 20)
+        edges = np.linspace(low, high, n + 1)
+
+        def measure(i: int) -> tuple[float, float]:
+            one = replace(process, mass_min=float(edges[i]), mass_max=float(edges[i + 1]))
+            generator = self.generator(
+                "spectrum", one, f"{process.label()}#{i}", weighted=True, n_cross_section=2**22, n_scan=2**17
+            )
+            return generator.cross_section, generator.cross_section_error
+
+        with ThreadPoolExecutor(self.jobs) as executor:
+            sigma = np.array(list(executor.map(measure, range(n))))
+        width = np.diff(edges)
+        values, variances = sigma[:, 0] / width, (sigma[:, 1] / width) ** 2
+        return smooth(0.5 * (edges[1:] + edges[:-1]), values, variances, half_width=0.5 * float(width[0]))
 
     def data(self, process: ProcessOptions) -> Sample:
         """Return pseudo-data of a process event by event: Poisson(sigma L) unweighted events."""
-        generator = self.generator("data", process, weighted=False)
+        generator = self.generator("data", process, process.label(), weighted=False)
         mean = np.array([self.luminosity * PER_FB * generator.cross_section])
         n_events = int(poisson_numbers(mean, self.seed_of("data/number", process.label()))[0])
         return self.run("data", process.label(), generator, n_events, 1.0)
@@ -210,44 +264,61 @@ class Producer:
 
 
 class Expectation(NamedTuple):
-    """Expected pseudo-data of one process: means per channel and bin, and the smooth fit where there is one."""
+    """Expected pseudo-data of one process per channel and bin, and its covariance where it is smooth."""
 
     mean: Floats
-    fit: Smooth | None
-    channel: int | None
+    channel: int | None = None
+    covariance: Floats | None = None
+    spectrum: Smooth | None = None
+    efficiency: Smooth | None = None
 
     def report(self) -> dict[str, Any]:
-        """Return what the manifest says of this expectation: how smooth it is, and how well the fit describes it.
+        """Return what the manifest says of this expectation.
 
-        `noise` is the largest error of a bin against its neighbours over sqrt(n): what a polynomial of low order
-        leaves of the noise of the simulation from bin to bin.
+        `noise` is the largest error of a bin against the mean of its neighbours over sqrt(n): what smooth functions
+        leave of the fluctuations of the simulation from bin to bin.
         """
-        if self.fit is None:
+        if self.channel is None or self.covariance is None:
             return {"smooth": False}
-        step = np.eye(len(self.fit.values))[1:-1]
-        step -= 0.5 * (np.eye(len(self.fit.values))[:-2] + np.eye(len(self.fit.values))[2:])
-        noise = np.sqrt(np.einsum("ij,jk,ik->i", step, self.fit.covariance(), step) / self.fit.values[1:-1])
+        mean = self.mean[self.channel]
+        one = np.eye(len(mean))
+        step = one[1:-1] - 0.5 * (one[:-2] + one[2:])
+        noise = np.sqrt(np.einsum("ij,jk,ik->i", step, self.covariance, step) / mean[1:-1])
+        fits = {"spectrum": self.spectrum, "efficiency": self.efficiency}
         return {
             "smooth": True,
-            "order": self.fit.order,
-            "chi2": self.fit.chi2,
-            "degrees_of_freedom": self.fit.dof,
-            "p_value": self.fit.p_value,
-            "largest_relative_error": float(np.max(self.fit.sigma() / self.fit.values)),
+            "largest_relative_error": float(np.max(np.sqrt(np.diag(self.covariance)) / mean)),
             "noise": float(np.max(noise)),
+            **{
+                name: {"order": fit.order, "chi2": fit.chi2, "degrees_of_freedom": fit.dof, "p_value": fit.p_value}
+                for name, fit in fits.items()
+                if fit is not None
+            },
         }
 
 
-def expectation(sample: Sample, process: str, centre: Floats) -> Expectation:
-    """Return the expectation of a sample: smooth in mass in the channel that the process dominates."""
-    expected = sample.expected()
-    channel = MAIN_CHANNEL.get(process)
-    mean = expected.mean.copy()
+def expectation(producer: Producer, process: ProcessOptions, sample: Sample, *, native: bool) -> Expectation:
+    """Return the expectation of a process: smooth in mass in the channel that it dominates, else as simulated.
+
+    A native process is the product of its generated spectrum and a smooth ratio of what is reconstructed in a bin to
+    what is generated there (efficiency and migration); of an external sample the selected spectrum itself is smooth.
+    """
+    channel = MAIN_CHANNEL.get(process.name)
+    mean = sample.expected.mean.copy()
     if channel is None:
-        return Expectation(mean, None, None)
-    fit = smooth(centre, expected.mean[channel], expected.variance[channel])
-    mean[channel] = fit.values
-    return Expectation(mean, fit, channel)
+        return Expectation(mean)
+    centre = 0.5 * (producer.edges[1:] + producer.edges[:-1])
+    selected, variance = sample.expected.mean[channel], sample.expected.variance[channel]
+    if not native:
+        fit = smooth(centre, selected, variance)
+        mean[channel] = fit.values
+        return Expectation(mean, channel, fit.covariance(), efficiency=fit)
+    spectrum = producer.generated_spectrum(process).at(centre)
+    scale = producer.luminosity * PER_FB * producer.search.spectrum.bin_width
+    generated = scale * spectrum.values
+    efficiency = smooth(centre, selected / generated, variance / generated**2, min_order=2)
+    mean[channel], covariance = product(spectrum, efficiency, scale)
+    return Expectation(mean, channel, covariance, spectrum, efficiency)
 
 
 class PseudoData(NamedTuple):
@@ -264,7 +335,6 @@ def pseudo_data(
     simulated: dict[str, Sample],
     external: set[str],
     inject: tuple[float, float] | None,
-    report: Callable[[str], None] = lambda text: None,
 ) -> PseudoData:
     """Return pseudo-data of all processes of a search.
 
@@ -280,13 +350,10 @@ def pseudo_data(
         Labels of processes whose events come from a file: never event by event, since their number is given.
     inject : tuple of float, optional
         Mass [GeV] and epsilon of a dark photon.
-    report : callable
-        Told what is done.
     """
     if mode not in MODES:
         raise ValueError(f"pseudo_data = {mode!r}, allowed: {', '.join(MODES)}")
-    centre = 0.5 * (producer.edges[1:] + producer.edges[:-1])
-    counts = np.zeros((len(CHANNELS), len(centre)))
+    counts = np.zeros((len(CHANNELS), len(producer.edges) - 1))
     samples: list[Sample] = []
     drawn: dict[str, Expectation] = {}
     for process in producer.search.process:
@@ -295,9 +362,9 @@ def pseudo_data(
         if mode != "asimov" and not smooth_only:
             sample = producer.data(process)
             samples.append(sample)
-            counts += sample.spectra.entries
+            counts += sample.entries
             continue
-        drawn[label] = expectation(simulated[label], process.name, centre)
+        drawn[label] = expectation(producer, process, simulated[label], native=label not in external)
         if mode == "asimov":
             counts += drawn[label].mean
         else:
@@ -305,5 +372,5 @@ def pseudo_data(
     if inject is not None:
         for sample in producer.signal(*inject):
             samples.append(sample)
-            counts += sample.spectra.entries
+            counts += sample.entries
     return PseudoData(counts, samples, drawn)

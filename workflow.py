@@ -15,8 +15,7 @@ import numpy as np
 from . import exchange
 from .analysis.background import fit_background
 from .analysis.combination import ChannelInput, Table, asimov, limit_table
-from .analysis.corrections import EE, MUMU, annihilation_fraction
-from .analysis.pseudo_data import goodness
+from .analysis.corrections import MUMU, annihilation_fraction
 from .analysis.report import cutflow_table, draw_figures, spectra_table
 from .analysis.search_card import Search, load_search
 from .analysis.smooth import Smooth
@@ -27,7 +26,7 @@ from .event import CHANNELS, Floats, SelectedEvents
 from .geometry.card import Card, card_hash, load_card
 from .pipeline import CHUNK, default_jobs
 from .rng import check_seed
-from .samples import FileSource, Producer, PseudoData, Sample, expectation, pseudo_data
+from .samples import FileSource, Producer, PseudoData, Sample, pseudo_data
 
 
 class Corrections(NamedTuple):
@@ -106,11 +105,11 @@ def simulate_corrections(producer: Producer, simulated: dict[str, Sample], annih
     bhabha = simulated.get("ee_bhabha")
     if bhabha is None:
         raise ValueError(f"search {producer.search.name}: process ee_bhabha is missing, the ee channel needs it")
-    fraction = annihilation_fraction(centre, annihilation.expected(), bhabha.expected())
+    fraction = annihilation_fraction(centre, annihilation.expected, bhabha.expected)
     pipi, pipi_variance = np.zeros(n_bins), np.zeros(n_bins)
     for sample in simulated.values():
         if sample.label == "pipi_isr":
-            pipi, pipi_variance = sample.expected().mean[MUMU], sample.expected().variance[MUMU]
+            pipi, pipi_variance = sample.expected.mean[MUMU], sample.expected.variance[MUMU]
     relative = producer.search.systematics.pion_form_factor
     contained = {channel: producer.containment(channel, centre) for channel in CHANNELS}
     return Corrections(fraction, pipi, np.sqrt(pipi_variance + (relative * pipi) ** 2), contained)
@@ -398,9 +397,9 @@ def _fill(
         f"pseudo-data {result.manifest['pseudo_data']}, {result.manifest['luminosity_fb']} fb^-1, "
         f"seed {result.manifest['seed']}",
     ]
-    expected = {label: sample.expected() for label, sample in simulated.items()}
-    flows = {"simulation": {label: (s.spectra.cutflow, s.scale) for label, s in simulated.items()}}
-    flows["data"] = {s.label: (s.spectra.cutflow, s.scale) for s in (made.samples if made else [])}
+    expected = {label: sample.expected for label, sample in simulated.items()}
+    flows = {"simulation": {label: (s.cutflow, s.expected_cutflow) for label, s in simulated.items()}}
+    flows["data"] = {s.label: (s.cutflow, s.expected_cutflow) for s in (made.samples if made else [])}
     write_table(folder / "cutflow.csv", cutflow_table(flows), head)
     write_table(folder / "limits.csv", result.limits, head)
     write_table(folder / "expected_limits.csv", result.expected, head)
@@ -409,10 +408,3 @@ def _fill(
     draw_figures(folder, result.channels, result.limits, result.expected, expected, result.search.spectrum.edges())
     (folder / "manifest.json").write_text(json.dumps(result.manifest, indent=1) + "\n", encoding="utf-8")
 
-
-def compare_with_expectation(counts: Floats, simulated: Sample, search: Search) -> tuple[float, int, float]:
-    """Return (chi2, degrees of freedom, p) of Bhabha counts event by event against their smooth expectation."""
-    edges = search.spectrum.edges()
-    expected = expectation(simulated, "ee_bhabha", 0.5 * (edges[1:] + edges[:-1]))
-    assert expected.fit is not None
-    return goodness(counts[EE], expected.fit.values, expected.fit.covariance())

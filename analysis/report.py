@@ -14,19 +14,19 @@ from .smooth import Smooth
 from .spectrum import Spectrum
 
 
-def cutflow_table(flows: Mapping[str, Mapping[str, tuple[Cutflow, float]]]) -> Table:
+def cutflow_table(flows: Mapping[str, Mapping[str, tuple[Cutflow, Floats]]]) -> Table:
     """Return the cutflow of every sample: entries, sum of weights, and events expected at the luminosity.
 
     Parameters
     ----------
     flows : mapping
-        By kind ("simulation", "data") and process: the cutflow, and the scale from weights to expected events.
+        By kind ("simulation", "data") and process: the cutflow, and the expected events (n_channels, n_cuts).
     """
     rows = [
-        {"sample": kind, "process": process, **row, "expected_events": row["sum_of_weights"] * scale}
+        {"sample": kind, "process": process, **row, "expected_events": float(events)}
         for kind, processes in flows.items()
-        for process, (flow, scale) in processes.items()
-        for row in flow.rows()
+        for process, (flow, expected) in processes.items()
+        for row, events in zip(flow.rows(), expected.ravel())
     ]
     return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 

@@ -3,7 +3,7 @@
 import hashlib
 import importlib.resources
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,13 +77,18 @@ class ProcessOptions:
     """One process: generator cuts in the centre of mass, and the size of its weighted simulated sample."""
 
     name: str
-    simulated: int = field(metadata=number("", min=1024))
+    simulated: int = field(metadata=number("", min=65536))
     theta_gamma_max: float = field(metadata=number("rad", above=0.0, max=math.pi))
     lepton_theta_min: float = field(metadata=number("rad", min=0.0, max=math.pi / 2))
     lepton_pt_min: float = field(metadata=number("GeV/c", min=0.0))
     mass_min: float | None = field(default=None, metadata=number("GeV", above=0.0))
     mass_max: float | None = field(default=None, metadata=number("GeV", above=0.0))
     lepton: str | None = field(default=None, metadata=number("", choices=("mu", "e")))
+    slices: int = field(default=1, metadata=number("", min=1, max=64))
+
+    def __post_init__(self) -> None:
+        if self.slices > 1 and (self.mass_min is None or self.mass_max is None):
+            raise ValueError(f"slices = {self.slices}, allowed 1 without mass_min and mass_max")
 
     def label(self) -> str:
         """Return the name of the sample, unique in a search: the process and its lepton."""
@@ -91,9 +96,19 @@ class ProcessOptions:
 
     def generator_options(self) -> dict[str, Any]:
         """Return the options for the generator."""
-        return {
-            key: value for key, value in asdict(self).items() if key not in ("name", "simulated") and value is not None
-        }
+        own = ("name", "simulated", "slices")
+        return {key: value for key, value in asdict(self).items() if key not in own and value is not None}
+
+    def sliced(self) -> list["ProcessOptions"]:
+        """Return the process in slices of the mass range of equal width, with equal shares of the events."""
+        if self.slices == 1 or self.mass_min is None or self.mass_max is None:
+            return [self]
+        step = (self.mass_max - self.mass_min) / self.slices
+        edges = [self.mass_min + i * step for i in range(self.slices)] + [self.mass_max]
+        return [
+            replace(self, mass_min=low, mass_max=high, slices=1, simulated=self.simulated // self.slices)
+            for low, high in zip(edges, edges[1:])
+        ]
 
 
 @dataclass(frozen=True)
