@@ -15,7 +15,7 @@ from .analysis.corrections import EE, MUMU, Expected, containment, expected_even
 from .analysis.pseudo_data import poisson_numbers
 from .analysis.search_card import ProcessOptions, Search
 from .analysis.selection import Cutflow
-from .analysis.smooth import Smooth, product, smooth
+from .analysis.smooth import Pieces, Smooth, product, smooth, smooth_pieces
 from .event import CHANNELS, Floats, TruthEvents, select_events
 from .geometry.card import Card
 from .pipeline import CHUNK, Chain, fill_spectra, ordered_map
@@ -161,7 +161,9 @@ class Producer:
         )
 
     def _bar(self, total: int, text: str) -> Any:
-        return tqdm(total=total, desc=f"{text:32s}", unit="event", unit_scale=True, disable=True if self.quiet else None)
+        return tqdm(
+            total=total, desc=f"{text:32s}", unit="event", unit_scale=True, disable=True if self.quiet else None
+        )
 
     def simulated(self, process: ProcessOptions, source: FileSource | None = None) -> Sample:
         """Return the weighted simulation of a process: native, in slices of mass of equal size, or from a file."""
@@ -270,7 +272,7 @@ class Expectation(NamedTuple):
     channel: int | None = None
     covariance: Floats | None = None
     spectrum: Smooth | None = None
-    efficiency: Smooth | None = None
+    efficiency: Pieces | None = None
 
     def report(self) -> dict[str, Any]:
         """Return what the manifest says of this expectation.
@@ -280,19 +282,24 @@ class Expectation(NamedTuple):
         """
         if self.channel is None or self.covariance is None:
             return {"smooth": False}
-        mean = self.mean[self.channel]
-        one = np.eye(len(mean))
-        step = one[1:-1] - 0.5 * (one[:-2] + one[2:])
-        noise = np.sqrt(np.einsum("ij,jk,ik->i", step, self.covariance, step) / mean[1:-1])
-        fits = {"spectrum": self.spectrum, "efficiency": self.efficiency}
+        mean, noise, first = self.mean[self.channel], 0.0, 0
+        for fit in self.efficiency.fits if self.efficiency else ():
+            inside = slice(first, first + len(fit.values))
+            one = np.eye(len(fit.values))
+            step = one[1:-1] - 0.5 * (one[:-2] + one[2:])
+            variance = np.einsum("ij,jk,ik->i", step, self.covariance[inside, inside], step)
+            noise = max(noise, float(np.sqrt(np.max(variance / mean[inside][1:-1]))))
+            first = inside.stop
+        fits = {} if self.spectrum is None else {"spectrum": self.spectrum}
+        for number, fit in enumerate(self.efficiency.fits if self.efficiency else ()):
+            fits[f"efficiency_{number}"] = fit
         return {
             "smooth": True,
             "largest_relative_error": float(np.max(np.sqrt(np.diag(self.covariance)) / mean)),
-            "noise": float(np.max(noise)),
+            "noise": noise,
             **{
                 name: {"order": fit.order, "chi2": fit.chi2, "degrees_of_freedom": fit.dof, "p_value": fit.p_value}
                 for name, fit in fits.items()
-                if fit is not None
             },
         }
 
@@ -308,15 +315,16 @@ def expectation(producer: Producer, process: ProcessOptions, sample: Sample, *, 
     if channel is None:
         return Expectation(mean)
     centre = 0.5 * (producer.edges[1:] + producer.edges[:-1])
+    gap = producer.search.spectrum.gap
     selected, variance = sample.expected.mean[channel], sample.expected.variance[channel]
     if not native:
-        fit = smooth(centre, selected, variance)
-        mean[channel] = fit.values
-        return Expectation(mean, channel, fit.covariance(), efficiency=fit)
+        whole = smooth_pieces(centre, selected, variance, gap, min_order=3)
+        mean[channel] = whole.values
+        return Expectation(mean, channel, whole.covariance(), efficiency=whole)
     spectrum = producer.generated_spectrum(process).at(centre)
     scale = producer.luminosity * PER_FB * producer.search.spectrum.bin_width
     generated = scale * spectrum.values
-    efficiency = smooth(centre, selected / generated, variance / generated**2, min_order=2)
+    efficiency = smooth_pieces(centre, selected / generated, variance / generated**2, gap)
     mean[channel], covariance = product(spectrum, efficiency, scale)
     return Expectation(mean, channel, covariance, spectrum, efficiency)
 

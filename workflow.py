@@ -18,7 +18,7 @@ from .analysis.combination import ChannelInput, Table, asimov, limit_table
 from .analysis.corrections import MUMU, annihilation_fraction
 from .analysis.report import cutflow_table, draw_figures, spectra_table
 from .analysis.search_card import Search, load_search
-from .analysis.smooth import Smooth
+from .analysis.smooth import Pieces, Smooth
 from .analysis.spectrum import Spectrum, counts_on, read_spectra, search_bins
 from .analysis.table import write_table
 from .checks import check_output, check_output_folder
@@ -32,7 +32,7 @@ from .samples import FileSource, Producer, PseudoData, Sample, pseudo_data
 class Corrections(NamedTuple):
     """What the limit takes from simulation, on all bins of the spectrum; arrays (n_bins,), per channel where named."""
 
-    fraction: Smooth
+    fraction: Pieces
     pipi: Floats
     pipi_error: Floats
     containment: dict[str, Smooth]
@@ -105,7 +105,7 @@ def simulate_corrections(producer: Producer, simulated: dict[str, Sample], annih
     bhabha = simulated.get("ee_bhabha")
     if bhabha is None:
         raise ValueError(f"search {producer.search.name}: process ee_bhabha is missing, the ee channel needs it")
-    fraction = annihilation_fraction(centre, annihilation.expected, bhabha.expected)
+    fraction = annihilation_fraction(centre, annihilation.expected, bhabha.expected, producer.search.spectrum.gap)
     pipi, pipi_variance = np.zeros(n_bins), np.zeros(n_bins)
     for sample in simulated.values():
         if sample.label == "pipi_isr":
@@ -407,4 +407,3 @@ def _fill(
     write_table(folder / "spectra.csv", table, head)
     draw_figures(folder, result.channels, result.limits, result.expected, expected, result.search.spectrum.edges())
     (folder / "manifest.json").write_text(json.dumps(result.manifest, indent=1) + "\n", encoding="utf-8")
-

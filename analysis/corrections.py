@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..event import CHANNELS, Floats
-from .smooth import Smooth, smooth
+from .smooth import Pieces, Smooth, smooth, smooth_pieces
 
 MUMU, EE = CHANNELS.index("mumu"), CHANNELS.index("ee")
 
@@ -22,17 +22,20 @@ def expected_events(weights: Floats, weights2: Floats, scale: float) -> Expected
     return Expected(weights * scale, weights2 * scale**2)
 
 
-def annihilation_fraction(centre: Floats, annihilation: Expected, bhabha: Expected) -> Smooth:
+def annihilation_fraction(
+    centre: Floats, annihilation: Expected, bhabha: Expected, breaks: tuple[float, ...]
+) -> Pieces:
     """Return annihilation / (annihilation + t channel + interference) of the ee channel after the full selection.
 
-    `bhabha` contains the annihilation part; both samples are independent, and the ratio is smooth in the mass.
+    `bhabha` contains the annihilation part; both samples are independent, and the ratio is smooth in the mass between
+    the breaks.
     """
     top, bottom = annihilation.mean[EE], bhabha.mean[EE]
     filled = (top > 0.0) & (bottom > 0.0)
     ratio = np.divide(top, bottom, out=np.zeros_like(top), where=filled)
     relative = np.divide(annihilation.variance[EE], top**2, out=np.zeros_like(top), where=filled)
     relative += np.divide(bhabha.variance[EE], bottom**2, out=np.zeros_like(top), where=filled)
-    return smooth(centre, ratio, ratio**2 * relative)
+    return smooth_pieces(centre, ratio, ratio**2 * relative, breaks)
 
 
 def containment(masses: Floats, fitted: list[Floats], centre: Floats, bin_width: float) -> Smooth:

@@ -10,7 +10,7 @@ from .combination import ChannelInput, Table
 from .corrections import Expected
 from .figures import mixing_figure, residual_figure, save_figure, spectra_figure
 from .selection import Cutflow
-from .smooth import Smooth
+from .smooth import Pieces, Smooth
 from .spectrum import Spectrum
 
 
@@ -35,7 +35,7 @@ def spectra_table(
     spectra: Mapping[str, Spectrum],
     channels: Sequence[ChannelInput],
     expected: Mapping[str, Expected],
-    fraction: Smooth,
+    fraction: Pieces,
     containment: Mapping[str, Smooth],
 ) -> Table:
     """Return counts, background fit and simulation per channel and bin, bins of the gap included (NaN: not fitted)."""

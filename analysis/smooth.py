@@ -4,12 +4,13 @@ A weighted histogram is never used as data; its smooth expectation is. The noise
 a few coefficients, whose covariance is kept.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import linalg, stats
 
 from ..event import Floats
 
@@ -142,7 +143,43 @@ def _fit(
     return Smooth(fitted, gradient, coefficients, inverse, span, chi2, dof, float(stats.chi2.sf(chi2, dof)))
 
 
-def product(first: Smooth, second: Smooth, scale: float) -> tuple[Floats, Floats]:
+class Pieces(NamedTuple):
+    """Smooth fits of disjoint mass regions, one after the other; the whole is not continuous at the breaks."""
+
+    fits: tuple[Smooth, ...]
+
+    @property
+    def values(self) -> Floats:
+        """Fitted values of all bins."""
+        return np.concatenate([fit.values for fit in self.fits])
+
+    def covariance(self) -> Floats:
+        """Return the covariance between bins, zero between regions."""
+        covariance: Floats = linalg.block_diag(*(fit.covariance() for fit in self.fits)).astype(np.float64)
+        return covariance
+
+    def sigma(self) -> Floats:
+        """Return the standard error per bin."""
+        return np.concatenate([fit.sigma() for fit in self.fits])
+
+
+def smooth_pieces(
+    mass: Floats, values: Floats, variances: Floats, breaks: Sequence[float], *, min_order: int = 2
+) -> Pieces:
+    """Fit every region between the breaks [GeV] by itself, as `smooth` does.
+
+    Efficiencies have kinks where a lepton pair begins to meet a gap of the detector; regions that are analysed apart
+    are described apart.
+    """
+    region = np.searchsorted(np.asarray(breaks), mass)
+    fits = []
+    for number in np.unique(region):
+        of = region == number
+        fits.append(smooth(mass[of], values[of], variances[of], min_order=min_order))
+    return Pieces(tuple(fits))
+
+
+def product(first: Smooth, second: Pieces, scale: float) -> tuple[Floats, Floats]:
     """Return scale * first * second per bin, and its covariance (n_bins, n_bins) from both."""
     values = scale * first.values * second.values
     relative = first.covariance() / np.outer(first.values, first.values)

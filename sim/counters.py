@@ -14,7 +14,9 @@ Keys = NDArray[np.uint64]
 
 
 @stage
-def draw_stage(k0: np.uint64, k1: np.uint64, event: Keys, particle: Keys, stream: np.uint64, g: Floats, u: Floats) -> None:
+def draw_stage(
+    k0: np.uint64, k1: np.uint64, event: Keys, particle: Keys, stream: np.uint64, g: Floats, u: Floats
+) -> None:
     """Draw one normal and one uniform per particle."""
     for i in range(np.uint64(event.size)):
         a, b, c, _ = words(k0, k1, event[i], particle[i], stream, np.uint64(0))
@@ -32,7 +34,15 @@ def event_time_stage(k0: np.uint64, k1: np.uint64, event: Keys, sigma: float, ti
 
 
 def measure_dedx(
-    event: Keys, particle: Keys, mass: Floats, p: Floats, n_hits: Floats, sine: Floats, card: Card, k0: np.uint64, k1: np.uint64
+    event: Keys,
+    particle: Keys,
+    mass: Floats,
+    p: Floats,
+    n_hits: Floats,
+    sine: Floats,
+    card: Card,
+    k0: np.uint64,
+    k1: np.uint64,
 ) -> Floats:
     """Return dE/dx of tracks over the plateau; NaN with too few hits."""
     g, u, measured = np.empty(len(p)), np.empty(len(p)), np.empty(len(p))

@@ -49,7 +49,13 @@ def cosine_stage(theta: Floats, cosine: Floats) -> None:
 
 @stage
 def merge_stage(
-    theta: Floats, phi: Floats, photon_theta: Floats, photon_phi: Floats, merge_angle: float, photon: Floats, energy: Floats
+    theta: Floats,
+    phi: Floats,
+    photon_theta: Floats,
+    photon_phi: Floats,
+    merge_angle: float,
+    photon: Floats,
+    energy: Floats,
 ) -> None:
     """Add photons that arrive within the size of a cluster to the electron's energy; leave 0 of those in their place."""
     for i in range(np.uint64(energy.size)):
@@ -209,9 +215,7 @@ def track_showers(
     photon = particles.energy[charged[electrons]] * tracks.radiated[electrons]
     start_of = _photon_impacts(particles, charged[electrons], photon, card)
     arriving = np.where(np.isfinite(theta[electrons]), energy, 0.0)
-    merge_stage(
-        theta[electrons], phi[electrons], start_of.theta, start_of.phi, card.emc.merge_angle, photon, arriving
-    )
+    merge_stage(theta[electrons], phi[electrons], start_of.theta, start_of.phi, card.emc.merge_angle, photon, arriving)
     showers.append(_measured(impacts(electrons, arriving), _OWN, True, card, k0, k1))
     showers.append(_measured(start_of, _RADIATED, True, card, k0, k1))
 
