@@ -164,7 +164,7 @@ def track_impact(
     radius2 = x * x + y * y
     tangential2 = max(radius2 - _along_centre2(d_rho, rho, radius2), 0.0)
     path = math.sqrt(radius2 + z * z) * math.sqrt(1.0 + tan_lambda * tan_lambda)
-    return x, y, z, path / max(math.sqrt(tangential2) + abs(z * tan_lambda), 0.2 * path)
+    return x, y, z, path / max(math.sqrt(tangential2) + z * tan_lambda, 0.2 * path)
 
 
 @kernel

@@ -99,8 +99,9 @@ def kept_fraction(thickness: float, u: float, g1: float, g2: float, v1: float, v
     """Return E' / E of an electron behind matter of some radiation lengths; 1 without matter.
 
     -ln(E' / E) is distributed as Gamma(4 t / 3), the form of Bethe and Heitler with the complete-screening spectrum
-    of soft photons (Mo and Tsai, Rev. Mod. Phys. 41 (1969) 205). Against dN/dy = t (4/3 - 4 y/3 + y^2) / y losses are
-    right to 2 % up to y = 0.2 and 20 % too rare above y = 0.5. All that is lost is one photon along the electron.
+    of soft photons (Mo and Tsai, Rev. Mod. Phys. 41 (1969) 205). Against dN/dy = t (4/3 - 4 y/3 + y^2) / y losses
+    above y are right to 3 % for y < 0.1, 6 % too rare at 0.2 and 20 % at 0.5. All that is lost is one photon along
+    the electron.
     """
     a = 4.0 / 3.0 * max(thickness, 1e-6)
     kept = exp(-gamma_variate(a, u, g1, g2, v1, v2, v3))

@@ -1,4 +1,4 @@
-"""Helix: closed forms, round trips and symmetries. The convention of the columns `helix` and `covariance` is fixed here."""
+"""Helix: closed forms, round trips, symmetries. The convention of the column `helix` is fixed here."""
 
 import math
 

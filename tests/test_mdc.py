@@ -136,7 +136,7 @@ def propagate(card, charge, parameters, radius, kick=(0.0, 0.0), kick_radius=0.0
 
 
 def batch_covariance(card, p, cosine, charge, mass):
-    """(H^T V^-1 H)^-1 with V the covariance of all distances to wires: resolution and every scatterer, by differences."""
+    """(H^T V^-1 H)^-1, V the covariance of all distances to wires: resolution and all scatterers, by differences."""
     s = math.sqrt(1 - cosine**2)
     nominal = (0.0, 0.0, charge / (p * s), 0.0, cosine / s)
     bz = card.field.bz
