@@ -151,7 +151,7 @@ def bremsstrahlung_stage(
     k1: np.uint64,
     event: Keys,
     particle: Keys,
-    radiator: np.uint64,
+    radiator: int,
     thickness: float,
     sine: Floats,
     kept: Floats,

@@ -63,7 +63,7 @@ def test_stopping_power_is_that_of_the_tables(stuff, minimum, at_1_gev):
 
 def radiated(thickness):
     kept = np.empty(N)
-    material.bremsstrahlung_stage(K0, K1, EVENT, PARTICLE, np.uint64(0), thickness, constant(1.0), kept)
+    material.bremsstrahlung_stage(K0, K1, EVENT, PARTICLE, 0, thickness, constant(1.0), kept)
     return 1 - kept
 
 
@@ -90,11 +90,11 @@ def test_losses_in_pipe_and_wall():
 
 def test_two_radiators_are_independent_and_none_radiates_nothing():
     first, second = np.empty(N), np.empty(N)
-    material.bremsstrahlung_stage(K0, K1, EVENT, PARTICLE, np.uint64(0), 0.01, constant(1.0), first)
-    material.bremsstrahlung_stage(K0, K1, EVENT, PARTICLE, np.uint64(1), 0.01, constant(1.0), second)
+    material.bremsstrahlung_stage(K0, K1, EVENT, PARTICLE, 0, 0.01, constant(1.0), first)
+    material.bremsstrahlung_stage(K0, K1, EVENT, PARTICLE, 1, 0.01, constant(1.0), second)
     both = ((first < 0.99) & (second < 0.99)).mean()
     assert both == pytest.approx((first < 0.99).mean() * (second < 0.99).mean(), rel=0.15)
-    material.bremsstrahlung_stage(K0, K1, EVENT, PARTICLE, np.uint64(0), 0.0, constant(1.0), first)
+    material.bremsstrahlung_stage(K0, K1, EVENT, PARTICLE, 0, 0.0, constant(1.0), first)
     assert (first == 1.0).all()
 
 
