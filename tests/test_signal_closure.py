@@ -1,0 +1,78 @@
+"""From an injected dark photon back to its epsilon: generator, detector, selection, corrections, formula (1)."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from besfast.analysis.combination import signal_strength
+from besfast.event import CHANNELS
+from besfast.pipeline import fill_spectra
+from besfast.samples import PER_FB, expectation
+from besfast.workflow import channel_inputs, prepare, simulate_corrections, spectra_of_counts
+
+TOYS = 100
+SIGNIFICANCE = 10.0
+#: Masses of the check and the channel's own lepton.
+MASSES = (1.7, 2.5, 3.3)
+
+
+@pytest.fixture(scope="module")
+def search():
+    """Return the setting, noise-free expectation (n_channels, n_bins) and corrections of the packaged search."""
+    setting = prepare("besiii_dark_photon", None, None, 20, 2, 65536, True)
+    producer = setting.producer
+    simulated = {process.label(): producer.simulated(process) for process in setting.search.process}
+    corrections = simulate_corrections(producer, simulated, producer.simulated(setting.search.annihilation))
+    mean = sum(
+        expectation(producer, process, simulated[process.label()], native=True).mean
+        for process in setting.search.process
+    )
+    return setting, mean, corrections
+
+
+def injected(setting, channel, low):
+    """Return expected signal per bin at epsilon^2 = 1, masses flat over the bin [low, low + 10 MeV]."""
+    producer, lepton = setting.producer, {"mumu": "mu", "ee": "e"}[channel]
+    cuts = producer._process("mumu_isr" if channel == "mumu" else "ee_bhabha")
+    total = np.zeros(len(producer.edges) - 1)
+    positions = low + 0.01 * (np.arange(10) + 0.5) / 10
+    for mass in positions:
+        label = f"closure/{channel}/{mass:.5f}"
+        generator = producer._dark_photon("closure", label, float(mass), lepton, cuts, epsilon=1e-2)
+        chain = producer.chain("closure", label, generator)
+        spectra = fill_spectra(chain, 20_480, producer.edges, jobs=2)
+        scale = producer.luminosity * PER_FB * generator.cross_section / 1e-4 / 20_480 / len(positions)
+        total += spectra.weights[CHANNELS.index(channel)] * scale
+    return total
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("channel", CHANNELS)
+@pytest.mark.parametrize("mass", MASSES)
+def test_injected_dark_photon_comes_back(search, channel, mass):
+    """A signal of 10 sigma: the mean pull of 100 toys is below 0.3 (its own error is 0.1), seed 7."""
+    setting, mean, corrections = search
+    index, low = CHANNELS.index(channel), round(mass, 2)
+    background = channel_inputs(spectra_of_counts(mean, setting.search), corrections, setting.search)
+    bin_index = int(np.argmin(np.abs(background[index].bins.mass_low - low)))
+    _, error = signal_strength(background, channel)
+    shape = injected(setting, channel, low)
+    epsilon2 = SIGNIFICANCE * error[bin_index]
+    rng = np.random.default_rng(7)
+    pulls = []
+    for _ in range(TOYS):
+        counts = mean.copy()
+        counts[index] += epsilon2 * shape
+        toy = spectra_of_counts(rng.poisson(counts).astype(float), setting.search)
+        best, sigma = signal_strength(channel_inputs(toy, corrections, setting.search), channel)
+        pulls.append((best[bin_index] - epsilon2) / sigma[bin_index])
+    print(f"{channel} {mass} GeV: epsilon {np.sqrt(epsilon2):.3g}, pull {np.mean(pulls):+.3f} +- {np.std(pulls):.2f}")
+    assert abs(np.mean(pulls)) < 0.3
+    assert 0.7 < np.std(pulls) < 1.3
+
+
+def test_window_is_part_of_the_search():
+    """A signal is wider than its bin: its neighbours do not take part in the prediction of its background."""
+    search = prepare("besiii_dark_photon", None, None, 1, 1, 65536, True).search
+    assert search.limit.window >= 1
+    assert dataclasses.replace(search.limit, window=0) != search.limit
