@@ -7,7 +7,7 @@ from typing import Any
 
 DEFAULT_SEED = 1
 
-# options of the generators: name, type, help; the same words with dashes on the command line
+#: Options of the generators: name, type, help; the same words with dashes on the command line.
 GENERATOR_OPTIONS: tuple[tuple[str, type, str], ...] = (
     ("mass_min", float, "lower edge of the pair mass [GeV]"),
     ("mass_max", float, "upper edge of the pair mass [GeV]"),
@@ -131,6 +131,7 @@ def _generate(verbs: Any) -> None:
     verb.add_argument("--weighted", action="store_true", help="weighted instead of unweighted events")
     for name, kind, sentence in GENERATOR_OPTIONS:
         verb.add_argument("--" + name.replace("_", "-"), type=kind, help=sentence, metavar=name.upper())
+    verb.set_defaults(generator_options=[name for name, _, _ in GENERATOR_OPTIONS])
     _seed(verb)
     _common(verb)
 

@@ -3,7 +3,7 @@
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ import numpy as np
 from tqdm import tqdm
 
 from . import exchange, store
-from .cli import GENERATOR_OPTIONS
 from .event import DetectorRecord, RecoEvents, SelectedEvents, TruthEvents
 from .pipeline import CHUNK, default_jobs, ordered_map
 
@@ -42,7 +41,7 @@ def generate(options: argparse.Namespace) -> None:
 
     n_events = check_n_events(options.events)
     card = load_card(options.card)
-    choices = {name: getattr(options, name) for name, _, _ in GENERATOR_OPTIONS if getattr(options, name) is not None}
+    choices = _given(options, options.generator_options)
     generator = Generator(
         options.process,
         sqrt_s=card.beam.sqrt_s if options.sqrt_s is None else options.sqrt_s,
@@ -113,7 +112,10 @@ def _stream(
 
 def external_options(options: argparse.Namespace) -> dict[str, Any]:
     """Return the options of a reader of external samples that were given."""
-    names = ("cross_section", "tries", "frame", "weight")
+    return _given(options, ("cross_section", "tries", "frame", "weight"))
+
+
+def _given(options: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
     return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
 

@@ -1,119 +1,175 @@
 """From a TOML file to frozen dataclasses: a file's keys ARE the constructor's arguments.
 
-The metadata of a dataclass field says what is allowed: `unit`, the closed bounds `min` and `max`, the open bound
-`above`, `choices`. An error is one line that names the file, the key, the value and what is allowed.
+A `Section` is a table of a file. Unit, allowed interval and choices stand with each field (`quantity`) and are checked
+whenever a section is made, from a file or not. A message is one line: file, key, value and what is allowed.
 """
 
+import dataclasses
+import functools
+import hashlib
+import json
 import math
 import tomllib
 import types
 import typing
-from dataclasses import MISSING, Field, fields, is_dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
-T = TypeVar("T")
+T = TypeVar("T", bound="Section")
+
+_WORDS = {float: "a number", int: "an integer", bool: "true or false", str: "a text"}
 
 
-def number(unit: str, **allowed: Any) -> dict[str, Any]:
-    """Return the metadata of a field: its unit and what is allowed (`min`, `max`, `above`, `choices`)."""
-    return {"unit": unit, **allowed}
+class SchemaError(ValueError):
+    """A value of a section is wrong; the message is one line that names it."""
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """Return the content of a TOML file; ValueError names the file and the place of a mistake."""
-    try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not valid TOML: {error}") from None
-
-
-def build(cls: type[T], data: dict[str, Any], file: str, prefix: str = "") -> T:
-    """Return an instance of a dataclass from the keys of a table.
+def quantity(unit: str, allowed: str = "", *, choices: tuple[str, ...] = (), default: Any = dataclasses.MISSING) -> Any:
+    """Return a dataclass field with its unit and what is allowed.
 
     Parameters
     ----------
-    cls : type
-        A dataclass of numbers, strings, booleans, tuples of them, dataclasses, tuples or dicts of dataclasses.
-    data : dict
-    file, prefix : str
-        What the messages name: the file, and the table inside it.
+    unit : str
+        Empty for pure numbers, flags and texts.
+    allowed : str
+        An interval such as "(0, 1]", for every number of a tuple; empty: anything.
+    choices : tuple of str
+        The allowed texts; empty: any.
+    default
+        Value where a file does not give the key; None is not checked.
+    """
+    metadata = {"unit": unit, "allowed": allowed, "choices": choices}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise SchemaError with the message unless the condition holds."""
+    if not condition:
+        raise SchemaError(message)
+
+
+def require_range(name: str, pair: tuple[float, float]) -> None:
+    """Raise SchemaError unless the two numbers increase."""
+    require(pair[0] < pair[1], f"{name} = {_text(pair)}, allowed two increasing numbers")
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """A table of a file; subclasses are frozen dataclasses whose values are checked whenever one is made."""
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            _check(field, getattr(self, field.name))
+        self.check()
+
+    def check(self) -> None:
+        """Raise SchemaError where values contradict each other."""
+
+
+def _check(field: "dataclasses.Field[Any]", value: Any) -> None:
+    allowed, choices = field.metadata.get("allowed", ""), field.metadata.get("choices", ())
+    if value is None:
+        return
+    if choices and value not in choices:
+        raise SchemaError(f"{field.name} = {value!r}, allowed {', '.join(map(repr, choices))}")
+    if allowed:
+        for number in value if isinstance(value, tuple) else (value,):
+            unit = f" {field.metadata['unit']}" if field.metadata["unit"] else ""
+            require(_inside(number, allowed), f"{field.name} = {_text(value)}, allowed {allowed}{unit}")
+
+
+def _inside(value: float, allowed: str) -> bool:
+    low, high = (float(text) for text in allowed[1:-1].split(","))
+    above = value >= low if allowed[0] == "[" else value > low
+    below = value <= high if allowed[-1] == "]" else value < high
+    return above and below and math.isfinite(value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_text(item) for item in value) + "]"
+    return repr(value)
+
+
+def digest(section: Section) -> str:
+    """Return the sha256 of all values of a section."""
+    text = json.dumps(dataclasses.asdict(section), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def parse_toml(text: str, source: str) -> dict[str, Any]:
+    """Return the tables of a TOML text; SchemaError names the source and the place of a mistake."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SchemaError(f"{source}: not valid TOML: {error}") from None
+
+
+def build(kind: type[T], table: dict[str, Any], source: str) -> T:
+    """Return a section made of the keys of a table.
+
+    Parameters
+    ----------
+    kind : type
+        A section of numbers, flags, texts, sections, tuples of these, and `X | None`.
+    table : dict
+    source : str
+        The file that messages name.
 
     Raises
     ------
-    ValueError
+    SchemaError
         For unknown, missing, ill-typed or forbidden values.
     """
-    known = {field.name: field for field in fields(cls)}  # type: ignore[arg-type]
-    hints = typing.get_type_hints(cls)
-    for key in data:
-        if key not in known:
-            raise ValueError(f"{file}: {prefix}{key} is unknown, allowed: {', '.join(known)}")
-    values: dict[str, Any] = {}
-    for name, field in known.items():
-        if name in data:
-            values[name] = _value(hints[name], data[name], field, file, prefix + name)
-        elif field.default is MISSING and field.default_factory is MISSING:
-            raise ValueError(f"{file}: {prefix}{name} is missing{_unit(field)}")
-    try:
-        return cls(**values)
-    except ValueError as error:
-        raise ValueError(f"{file}: {prefix}{error}") from None
+    return typing.cast(T, _section(kind, table, "", source))
 
 
-def _unit(field: "Field[Any]") -> str:
-    unit = field.metadata.get("unit")
-    return f" [{unit}]" if unit else ""
-
-
-def _value(hint: Any, value: Any, field: "Field[Any]", file: str, key: str) -> Any:
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        hint = next(argument for argument in arguments if argument is not type(None))
-        return _value(hint, value, field, file, key)
-    if is_dataclass(hint):
-        if not isinstance(value, dict):
-            raise ValueError(f"{file}: {key} = {value!r}, must be a table")
-        return build(typing.cast(type[Any], hint), value, file, key + ".")
-    if origin is dict:
-        if not isinstance(value, dict):
-            raise ValueError(f"{file}: {key} = {value!r}, must be a table")
-        return {name: _value(arguments[1], one, field, file, f"{key}.{name}") for name, one in value.items()}
-    if origin is tuple:
-        return _tuple(arguments, value, field, file, key)
-    return _scalar(hint, value, field, file, key)
-
-
-def _tuple(arguments: tuple[Any, ...], value: Any, field: "Field[Any]", file: str, key: str) -> tuple[Any, ...]:
-    if not isinstance(value, list):
-        raise ValueError(f"{file}: {key} = {value!r}, must be a list{_unit(field)}")
-    if len(arguments) == 2 and arguments[1] is Ellipsis:
-        arguments = (arguments[0],) * len(value)
-    if len(value) != len(arguments):
-        raise ValueError(f"{file}: {key} = {value!r}, must have {len(arguments)} entries{_unit(field)}")
-    return tuple(_value(a, v, field, file, f"{key}[{i}]") for i, (a, v) in enumerate(zip(arguments, value)))
-
-
-def _scalar(hint: Any, value: Any, field: "Field[Any]", file: str, key: str) -> Any:
-    if hint is Any:
-        return value
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if not isinstance(value, hint) or (hint is not bool and isinstance(value, bool)):
-        raise ValueError(f"{file}: {key} = {value!r}, must be of type {hint.__name__}{_unit(field)}")
-    allowed = _allowed(field)
-    bounds = field.metadata
-    if "choices" in bounds and value not in bounds["choices"]:
-        raise ValueError(f"{file}: {key} = {value!r}, allowed: {', '.join(map(repr, bounds['choices']))}")
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        low, high, above = bounds.get("min", -math.inf), bounds.get("max", math.inf), bounds.get("above", -math.inf)
-        if not math.isfinite(value) or value < low or value > high or value <= above:
-            raise ValueError(f"{file}: {key} = {value}, allowed {allowed}{_unit(field)}")
+def _value(kind: Any, value: Any, place: str, source: str) -> Any:
+    """Return the value of type `kind` that stands at `place` of a file."""
+    if typing.get_origin(kind) is types.UnionType:
+        kind = next(one for one in typing.get_args(kind) if one is not types.NoneType)
+    if dataclasses.is_dataclass(kind):
+        return _section(kind, value, place, source)
+    if typing.get_origin(kind) is tuple:
+        return _tuple(typing.get_args(kind), value, place, source)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise SchemaError(f"{source}: {place} = {value!r}, allowed {_WORDS[kind]}")
     return value
 
 
-def _allowed(field: "Field[Any]") -> str:
-    bounds = field.metadata
-    low = f"({bounds['above']}" if "above" in bounds else f"[{bounds['min']}" if "min" in bounds else "(-inf"
-    return f"{low}, {bounds['max']}]" if "max" in bounds else f"{low}, inf)"
+def _tuple(inner: tuple[Any, ...], value: Any, place: str, source: str) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise SchemaError(f"{source}: {place} = {value!r}, allowed a list")
+    if inner[-1] is Ellipsis:
+        inner = (inner[0],) * len(value)
+    if len(value) != len(inner):
+        raise SchemaError(f"{source}: {place} = {value!r}, allowed a list of {len(inner)} numbers")
+    return tuple(_value(one, item, f"{place}[{i}]", source) for i, (one, item) in enumerate(zip(inner, value)))
+
+
+def _section(kind: Any, value: Any, place: str, source: str) -> Any:
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    if isinstance(value, list) and len(value) == len(fields):  # a row of a table stands for its columns
+        value = dict(zip(fields, value))
+    if not isinstance(value, dict):
+        raise SchemaError(f"{source}: {place} = {value!r}, allowed a table of {', '.join(fields)}")
+    prefix = f"{place}." if place else ""
+    for key in value:
+        if key not in fields:
+            raise SchemaError(f"{source}: unknown key {prefix}{key}, allowed {', '.join(fields)}")
+    for name, field in fields.items():
+        if name not in value and field.default is dataclasses.MISSING:
+            unit = field.metadata.get("unit")
+            raise SchemaError(f"{source}: {prefix}{name} is missing" + (f" [{unit}]" if unit else ""))
+    hints = _hints(kind)
+    arguments = {name: _value(hints[name], given, prefix + name, source) for name, given in value.items()}
+    try:
+        return kind(**arguments)
+    except SchemaError as error:
+        raise SchemaError(f"{source}: {prefix}{error}") from None
+
+
+@functools.cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return typing.get_type_hints(kind)

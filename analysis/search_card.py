@@ -1,32 +1,37 @@
 """A search described by a TOML file: spectrum, cuts, limit, systematics, and the samples it is made of."""
 
-import hashlib
-import importlib.resources
-import math
-from dataclasses import asdict, dataclass, field, replace
+import itertools
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..event import CHANNELS, Floats
-from ..schema import build, number, read_toml
+from ..packaged import Shelf
+from ..schema import Section, build, digest, quantity, require
 from .selection import ChannelCuts
 from .spectrum import bin_edges
 
+_SEARCHES = Shelf("search", __package__)
+
 
 @dataclass(frozen=True)
-class SpectrumOptions:
+class SpectrumOptions(Section):
     """Bins of the mass spectra [GeV]; bins that overlap the gap are left out of the search."""
 
-    mass_low: float = field(metadata=number("GeV", above=0.0))
-    mass_high: float = field(metadata=number("GeV", above=0.0))
-    bin_width: float = field(metadata=number("GeV", above=0.0))
-    gap: tuple[float, float] = field(metadata=number("GeV", min=0.0))
+    mass_low: float = quantity("GeV", "(0, 1000]")
+    mass_high: float = quantity("GeV", "(0, 1000]")
+    bin_width: float = quantity("GeV", "(0, 1000]")
+    gap: tuple[float, float] = quantity("GeV", "[0, 1000]")
 
-    def __post_init__(self) -> None:
-        if self.mass_high <= self.mass_low + self.bin_width:
-            raise ValueError(f"mass_high = {self.mass_high}, allowed above mass_low + bin_width [GeV]")
-        if self.gap[1] < self.gap[0]:
-            raise ValueError(f"gap = {list(self.gap)}, allowed low <= high [GeV]")
+    def check(self) -> None:
+        """Raise SchemaError unless the range is a whole number of bins and the gap has its ends in order."""
+        require(
+            self.mass_high > self.mass_low + self.bin_width,
+            f"mass_high = {self.mass_high}, allowed above mass_low + bin_width [GeV]",
+        )
+        bins = (self.mass_high - self.mass_low) / self.bin_width
+        require(abs(bins - round(bins)) < 1e-6, f"bin_width = {self.bin_width}, allowed a whole number of bins [GeV]")
+        require(self.gap[0] <= self.gap[1], f"gap = {list(self.gap)}, allowed low <= high [GeV]")
 
     def edges(self) -> Floats:
         """Return the bin edges of the whole range, the gap included."""
@@ -38,7 +43,7 @@ class SpectrumOptions:
 
 
 @dataclass(frozen=True)
-class Cuts:
+class Cuts(Section):
     """Cuts of the two channels."""
 
     mumu: ChannelCuts
@@ -46,49 +51,50 @@ class Cuts:
 
 
 @dataclass(frozen=True)
-class LimitOptions:
+class LimitOptions(Section):
     """Background model and limit convention."""
 
-    background: str = field(metadata=number("", choices=("exp_poly4_split", "poly4")))
-    delta: float = field(metadata=number("", above=0.0))
+    background: str = quantity("", choices=("exp_poly4_split", "poly4"))
+    delta: float = quantity("", "(0, 100]")
     bounded: bool = True
-    window: int = field(default=0, metadata=number("bins", min=0, max=20))
+    window: int = quantity("bins", "[0, 20]", default=0)
 
 
 @dataclass(frozen=True)
-class Systematics:
+class Systematics(Section):
     """Relative systematic errors that are not taken from a table or a sample of our own."""
 
-    pion_form_factor: float = field(metadata=number("", min=0.0, max=1.0))
-    bhabha_correction: float = field(metadata=number("", min=0.0, max=1.0))
-    mass_resolution: float = field(metadata=number("", min=0.0, max=1.0))
+    pion_form_factor: float = quantity("", "[0, 1]")
+    bhabha_correction: float = quantity("", "[0, 1]")
+    mass_resolution: float = quantity("", "[0, 1]")
 
 
 @dataclass(frozen=True)
-class SignalOptions:
+class SignalOptions(Section):
     """Samples of dark photons from which the containment is counted."""
 
-    mass_step: float = field(metadata=number("GeV", above=0.0, max=1.0))
-    events: int = field(metadata=number("", min=1000))
+    mass_step: float = quantity("GeV", "(0, 1]")
+    events: int = quantity("", "[1000, 1e9]")
 
 
 @dataclass(frozen=True)
-class ProcessOptions:
+class ProcessOptions(Section):
     """One process: generator cuts in the centre of mass, and the size of its weighted simulated sample."""
 
     name: str
-    simulated: int = field(metadata=number("", min=65536))
-    theta_gamma_max: float = field(metadata=number("rad", above=0.0, max=math.pi))
-    lepton_theta_min: float = field(metadata=number("rad", min=0.0, max=math.pi / 2))
-    lepton_pt_min: float = field(metadata=number("GeV/c", min=0.0))
-    mass_min: float | None = field(default=None, metadata=number("GeV", above=0.0))
-    mass_max: float | None = field(default=None, metadata=number("GeV", above=0.0))
-    lepton: str | None = field(default=None, metadata=number("", choices=("mu", "e")))
-    slices: int = field(default=1, metadata=number("", min=1, max=64))
+    simulated: int = quantity("", "[65536, 1e12]")
+    theta_gamma_max: float = quantity("rad", "(0, 3.1416]")
+    lepton_theta_min: float = quantity("rad", "[0, 1.5708)")
+    lepton_pt_min: float = quantity("GeV/c", "[0, 1000]")
+    mass_min: float | None = quantity("GeV", "(0, 1000]", default=None)
+    mass_max: float | None = quantity("GeV", "(0, 1000]", default=None)
+    lepton: str | None = quantity("", choices=("mu", "e"), default=None)
+    slices: int = quantity("", "[1, 64]", default=1)
 
-    def __post_init__(self) -> None:
-        if self.slices > 1 and (self.mass_min is None or self.mass_max is None):
-            raise ValueError(f"slices = {self.slices}, allowed 1 without mass_min and mass_max")
+    def check(self) -> None:
+        """Raise SchemaError if there are slices of no range."""
+        whole = self.slices == 1 or (self.mass_min is not None and self.mass_max is not None)
+        require(whole, f"slices = {self.slices}, allowed 1 without mass_min and mass_max")
 
     def label(self) -> str:
         """Return the name of the sample, unique in a search: the process and its lepton."""
@@ -107,18 +113,18 @@ class ProcessOptions:
         edges = [self.mass_min + i * step for i in range(self.slices)] + [self.mass_max]
         return [
             replace(self, mass_min=low, mass_max=high, slices=1, simulated=self.simulated // self.slices)
-            for low, high in zip(edges, edges[1:])
+            for low, high in itertools.pairwise(edges)
         ]
 
 
 @dataclass(frozen=True)
-class Search:
+class Search(Section):
     """A search as its file describes it."""
 
     name: str
     reference: str
     card: str
-    luminosity: float = field(metadata=number("fb^-1", above=0.0))
+    luminosity: float = quantity("fb^-1", "(0, 1e5]")
     spectrum: SpectrumOptions
     cuts: Cuts
     limit: LimitOptions
@@ -129,35 +135,29 @@ class Search:
 
     def digest(self) -> str:
         """Return the sha256 of all values of the search."""
-        return hashlib.sha256(repr(self).encode()).hexdigest()
+        return digest(self)
 
     def cuts_by_channel(self) -> dict[str, ChannelCuts]:
         """Return the cuts by channel name."""
         return {channel: getattr(self.cuts, channel) for channel in CHANNELS}
 
 
-def search_names() -> list[str]:
+def search_names() -> tuple[str, ...]:
     """Return the names of the packaged searches."""
-    folder = importlib.resources.files(__package__)
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    return _SEARCHES.names()
 
 
-def load_search(name_or_path: str | Path | Search) -> Search:
-    """Return a packaged search by name, or one from a file.
+def load_search(name_or_path: Search | str | Path) -> Search:
+    """Return a search: itself, a packaged one by name, or one read from a TOML file.
 
     Raises
     ------
+    FileNotFoundError
+        If there is no such search.
     ValueError
-        If there is no such search, or its file is wrong: the message names file, key, value and what is allowed.
+        If its file is wrong: the message names file, key, value and what is allowed.
     """
     if isinstance(name_or_path, Search):
         return name_or_path
-    if str(name_or_path) in search_names():
-        with importlib.resources.as_file(
-            importlib.resources.files(__package__).joinpath(f"{name_or_path}.toml")
-        ) as path:
-            return build(Search, read_toml(path), path.name)
-    path = Path(name_or_path)
-    if not path.is_file():
-        raise ValueError(f"{name_or_path}: no such search; packaged: {', '.join(search_names())}, or a path to a TOML")
-    return build(Search, read_toml(path), str(path))
+    source, tables = _SEARCHES.read(name_or_path)
+    return build(Search, tables, source)

@@ -5,7 +5,7 @@ P(mu) > P(e) for both, and events with one track of each kind belong to neither.
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,23 +13,23 @@ from numpy.typing import NDArray
 
 from ..constants import ELECTRON, MUON
 from ..event import CHANNELS, FIT_HYPOTHESES, Floats, Ints, RecoEvents, SelectedEvents
-from ..schema import number
+from ..schema import Section, quantity
 from .accumulate import UNIT, add_units, unit_sums
 
 Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class ChannelCuts:
+class ChannelCuts(Section):
     """Cuts of one channel; lengths [cm], angles [rad], momenta [GeV/c]."""
 
-    poca_r_max: float = field(metadata=number("cm", above=0.0))
-    poca_z_max: float = field(metadata=number("cm", above=0.0))
-    theta_min: float = field(metadata=number("rad", min=0.0, max=math.pi / 2))
-    pt_min: float = field(metadata=number("GeV/c", min=0.0))
-    e_over_p_min: float = field(metadata=number("c", min=0.0))
-    chi2_max: float = field(metadata=number("", above=0.0))
-    theta_gamma_max: float = field(metadata=number("rad", above=0.0, max=math.pi))
+    poca_r_max: float = quantity("cm", "(0, 1000]")
+    poca_z_max: float = quantity("cm", "(0, 1000]")
+    theta_min: float = quantity("rad", "[0, 1.5708)")
+    pt_min: float = quantity("GeV/c", "[0, 1000]")
+    e_over_p_min: float = quantity("c", "[0, 100]")
+    chi2_max: float = quantity("", "(0, 1e6]")
+    theta_gamma_max: float = quantity("rad", "(0, 3.1416]")
 
 
 #: The cuts in the order in which they are applied, with a sentence each.

@@ -14,7 +14,8 @@ import numpy as np
 from ..constants import HYPOTHESIS_MASSES, PI, PION
 from ..elementary import exp, log, split_index
 from ..event import Floats
-from ..geometry.sections import Card, MucRegion
+from ..geometry.sections import Card
+from ..geometry.subdetectors import MucRegion
 from ..kernel import kernel, stage
 from ..rng import MUC_STREAM, normal2, uniform, uniform53, words
 from .arithmetic import exponential, logarithm

@@ -1,0 +1,244 @@
+"""The sections of a detector card, one subdetector after the other from the inside outwards.
+
+Units: GeV, cm, ns, T, rad.
+"""
+
+from dataclasses import dataclass
+
+from ..schema import Section, quantity, require, require_range
+
+
+@dataclass(frozen=True)
+class Layer(Section):
+    """A layer of drift cells: radius at its middle, half length, stereo angle of its wires (sign: sense of twist)."""
+
+    radius: float = quantity("cm", "(0, 1000]")
+    half_length: float = quantity("cm", "(0, 1000]")
+    stereo: float = quantity("rad", "(-1, 1)")
+
+
+@dataclass(frozen=True)
+class Mdc(Section):
+    """Main drift chamber: its layers, gas, single-hit resolution, and the efficiency to find a track."""
+
+    layers: tuple[Layer, ...]
+    gas_inner: float = quantity("cm", "(0, 1000]")
+    gas_outer: float = quantity("cm", "(0, 1000]")
+    #: Radiation length of gas and wires together.
+    gas_radiation_length: float = quantity("cm", "(0, 1e12]")
+    hit_resolution: float = quantity("cm", "(0, 1]")
+    hit_efficiency: float = quantity("", "(0, 1]")
+    #: Smallest number of crossed layers of a track.
+    min_hits: int = quantity("", "[5, 1000]")
+    efficiency_electron: float = quantity("", "[0, 1]")
+    efficiency_muon: float = quantity("", "[0, 1]")
+    efficiency_hadron: float = quantity("", "[0, 1]")
+    #: Transverse momentum of half efficiency, and the width of the turn-on.
+    pt_threshold: float = quantity("GeV", "[0, 1]")
+    pt_width: float = quantity("GeV", "(0, 1]")
+    #: |cos theta| of half efficiency, and the width of the edge.
+    cos_edge: float = quantity("", "(0, 1]")
+    cos_width: float = quantity("", "(0, 1]")
+    #: Tracks with badly measured parameters: their fraction and the factor on their errors.
+    tail_fraction: float = quantity("", "[0, 1]")
+    tail_scale: float = quantity("", "[1, 100]")
+    #: Stored covariance over the true one.
+    covariance_scale: float = quantity("", "(0, 100]")
+    #: Whether measured helices differ from the true ones; the covariance is nominal in either case.
+    smear: bool = quantity("")
+
+    def check(self) -> None:
+        """Raise SchemaError unless radii increase."""
+        require(len(self.layers) >= 5, f"layers: {len(self.layers)} rows, allowed at least 5")
+        for inner, outer in zip(self.layers, self.layers[1:]):
+            require(
+                inner.radius < outer.radius,
+                f"layers: radius {outer.radius!r} after {inner.radius!r}, allowed increasing radii",
+            )
+        require_range("gas_inner, gas_outer", (self.gas_inner, self.gas_outer))
+
+
+@dataclass(frozen=True)
+class Dedx(Section):
+    """Specific ionisation in the drift chamber."""
+
+    #: Relative resolution at the reference number of hits, perpendicular to the wires.
+    resolution: float = quantity("", "(0, 1]")
+    reference_hits: int = quantity("", "[1, 1000]")
+    hits_exponent: float = quantity("", "[0, 2]")
+    #: Power of sin theta in the resolution.
+    sine_exponent: float = quantity("", "[0, 2]")
+    min_hits: int = quantity("", "[1, 1000]")
+    #: Measurements drawn into the high tail: their fraction and the factor on their deviation.
+    tail_fraction: float = quantity("", "[0, 1]")
+    tail_scale: float = quantity("", "[1, 100]")
+    #: Largest energy transfer that the truncated mean keeps.
+    cut_energy: float = quantity("GeV", "(0, 1e-3]")
+    mean_excitation_energy: float = quantity("GeV", "(0, 1e-5]")
+    #: Density effect (Sternheimer): constant, and log10(beta gamma) of its onset and of its asymptote.
+    sternheimer_c: float = quantity("", "(0, 30]")
+    sternheimer_x0: float = quantity("", "[0, 5]")
+    sternheimer_x1: float = quantity("", "[0, 10]")
+    smear: bool = quantity("")
+
+
+@dataclass(frozen=True)
+class TofBarrel(Section):
+    """Cylinder of scintillator bars along the beam line."""
+
+    radius: float = quantity("cm", "(0, 1000]")
+    half_length: float = quantity("cm", "(0, 1000]")
+    sigma: float = quantity("ns", "(0, 10]")
+    #: sigma(z)^2 = sigma^2 (1 + slope (z / half_length)^2).
+    sigma_slope: float = quantity("", "[0, 10]")
+    efficiency: float = quantity("", "[0, 1]")
+
+
+@dataclass(frozen=True)
+class TofEndcap(Section):
+    """Discs of counters on both sides."""
+
+    z: float = quantity("cm", "(0, 1000]")
+    r_inner: float = quantity("cm", "(0, 1000]")
+    r_outer: float = quantity("cm", "(0, 1000]")
+    sigma: float = quantity("ns", "(0, 10]")
+    efficiency: float = quantity("", "[0, 1]")
+
+
+@dataclass(frozen=True)
+class Tof(Section):
+    """Time-of-flight counters."""
+
+    barrel: TofBarrel
+    endcap: TofEndcap
+    #: Error of the event time, common to all tracks of an event.
+    event_time_sigma: float = quantity("ns", "[0, 10]")
+    smear: bool = quantity("")
+
+
+@dataclass(frozen=True)
+class EmcBarrel(Section):
+    """Barrel of crystals: sigma_E / E = noise / E + stochastic / sqrt(E) + constant in quadrature, E in GeV."""
+
+    front_radius: float = quantity("cm", "(0, 1000]")
+    #: |cos theta| of the edge, and up to where clusters are used.
+    cos_max: float = quantity("", "(0, 1]")
+    usable_cos_max: float = quantity("", "(0, 1]")
+    noise: float = quantity("GeV", "[0, 1]")
+    stochastic: float = quantity("GeV^(1/2)", "(0, 1]")
+    constant: float = quantity("", "[0, 1]")
+    #: Position resolution position / sqrt(E) + position_constant in quadrature.
+    position: float = quantity("cm GeV^(1/2)", "(0, 100]")
+    position_constant: float = quantity("cm", "[0, 100]")
+    #: Smallest energy of a photon in the analysis.
+    threshold: float = quantity("GeV", "[0, 1]")
+
+
+@dataclass(frozen=True)
+class EmcEndcap(Section):
+    """Endcaps of crystals."""
+
+    front_z: float = quantity("cm", "(0, 1000]")
+    cos_range: tuple[float, float] = quantity("", "[0, 1]")
+    usable_cos_range: tuple[float, float] = quantity("", "[0, 1]")
+    noise: float = quantity("GeV", "[0, 1]")
+    stochastic: float = quantity("GeV^(1/2)", "(0, 1]")
+    constant: float = quantity("", "[0, 1]")
+    position: float = quantity("cm GeV^(1/2)", "(0, 100]")
+    position_constant: float = quantity("cm", "[0, 100]")
+    threshold: float = quantity("GeV", "[0, 1]")
+
+    def check(self) -> None:
+        """Raise SchemaError unless ranges increase."""
+        require_range("cos_range", self.cos_range)
+        require_range("usable_cos_range", self.usable_cos_range)
+
+
+@dataclass(frozen=True)
+class EmcHadron(Section):
+    """Deposits of hadrons: interaction, Beta-distributed visible fraction, charge exchange to neutral pions."""
+
+    interaction_length: float = quantity("cm", "(0, 1e12]")
+    #: Length of K+ over that of pions.
+    kaon_plus_factor: float = quantity("", "(0, 10]")
+    #: Visible deposit of an interacting hadron: Beta(shape) x visible_fraction x remaining kinetic energy.
+    beta_shape: tuple[float, float] = quantity("", "(0, 100]")
+    visible_fraction: float = quantity("", "[0, 1]")
+    #: Fraction of pions with a leading neutral pion, and its momentum dependence (intercept + slope p) around 1.
+    charge_exchange_plus: float = quantity("", "[0, 1]")
+    charge_exchange_minus: float = quantity("", "[0, 1]")
+    charge_exchange_intercept: float = quantity("", "[0, 10]")
+    charge_exchange_slope: float = quantity("1/GeV", "[-10, 10]")
+    charge_exchange_shape: tuple[float, float] = quantity("", "(0, 100]")
+
+
+@dataclass(frozen=True)
+class Emc(Section):
+    """Electromagnetic calorimeter of CsI(Tl) crystals."""
+
+    barrel: EmcBarrel
+    endcap: EmcEndcap
+    hadron: EmcHadron
+    #: Length of the crystals.
+    depth: float = quantity("cm", "(0, 1000]")
+    #: Factor on the energy resolution between the usable and the physical edge.
+    edge_factor: float = quantity("", "[1, 10]")
+    #: Fraction of the showers at the physical gap between barrel and endcap that are measured.
+    crack_efficiency: float = quantity("", "[0, 1]")
+    #: Asymmetry of the Novosibirsk line shape of photons and electrons (0: Gaussian).
+    line_shape_tail: float = quantity("", "[0, 1]")
+    #: Minimum-ionising deposit along the depth: most probable value, Landau width, relative smearing.
+    mip_energy: float = quantity("GeV", "(0, 10]")
+    mip_width: float = quantity("GeV", "(0, 1]")
+    mip_smear: float = quantity("", "[0, 1]")
+    #: Smallest energy of a cluster that is recorded.
+    cluster_threshold: float = quantity("GeV", "[0, 1]")
+    #: Angle at the origin below which two showers are one cluster.
+    merge_angle: float = quantity("rad", "[0, 1]")
+    time_sigma: float = quantity("ns", "[0, 1000]")
+    smear: bool = quantity("")
+
+
+@dataclass(frozen=True)
+class MucRegion(Section):
+    """Barrel or endcap of the muon counter: iron crossed at normal incidence before each gap of chambers."""
+
+    #: Centres of the gaps: radius (barrel), |z| (endcap).
+    gaps: tuple[float, ...] = quantity("cm", "(0, 1000]")
+    #: Iron in front of each gap, added to that of the gaps before.
+    iron: tuple[float, ...] = quantity("cm", "[0, 100]")
+    #: Extent of the chambers across: |z| (barrel), radius (endcap).
+    extent: float = quantity("cm", "(0, 1000]")
+    #: Coverage in |cos theta|.
+    cos_range: tuple[float, float] = quantity("", "[0, 1]")
+    #: Scintillator and crystals in front, where energy is lost.
+    scintillator: float = quantity("cm", "[0, 100]")
+    crystal: float = quantity("cm", "[0, 100]")
+
+    def check(self) -> None:
+        """Raise SchemaError unless there is one thickness of iron per gap."""
+        require(
+            len(self.iron) == len(self.gaps), f"iron: {len(self.iron)} numbers, allowed {len(self.gaps)}, one per gap"
+        )
+        require(len(self.gaps) <= 10, f"gaps: {len(self.gaps)} numbers, allowed at most 10")
+        require_range("cos_range", self.cos_range)
+
+
+@dataclass(frozen=True)
+class Muc(Section):
+    """Muon counter: resistive plate chambers between iron plates."""
+
+    barrel: MucRegion
+    endcap: MucRegion
+    hit_efficiency: float = quantity("", "[0, 1]")
+    #: Fraction of the azimuth between the octants.
+    crack_fraction: float = quantity("", "[0, 1]")
+    #: Relative spread of the momentum that reaches a gap: straggling and scattering.
+    straggling: float = quantity("", "(0, 1]")
+    #: Hadrons: interaction lengths in front of the first gap, then per cm of iron.
+    front_interaction_lengths: float = quantity("", "[0, 100]")
+    iron_interaction_length: float = quantity("cm", "(0, 1e12]")
+    #: Secondaries of an interacting hadron: how often, and how deep on average.
+    leakage_fraction: float = quantity("", "[0, 1]")
+    leakage_length: float = quantity("cm", "(0, 1000]")
+    smear: bool = quantity("")
