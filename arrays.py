@@ -5,3 +5,5 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+#: Event and particle numbers, the keys of random numbers.
+Keys = NDArray[np.uint64]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..event import Floats
+from ..arrays import Floats
 
 _SQRT_HALF = 0.7071067811865476
 _LN2_HALF = 0.34657359027997264

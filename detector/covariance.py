@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Floats
 from ..constants import ALPHA_T
-from ..event import Floats
 from ..geometry.sections import Card
 from .arithmetic import arcsine, logarithm, tangent
 from .material import thickness, touching_shells

@@ -7,16 +7,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Floats, Keys
 from ..constants import M_E, M_MU
 from ..elementary import atan2, exp, log, split_index
-from ..event import Floats
 from ..geometry.sections import Card
 from ..kernel import kernel, stage
 from ..rng import HADRON_STREAM, normal2, uniform, words
 from .arithmetic import exponential, logarithm, sine
 from .dedx import density_effect
 from .emc import EmcParameters, energy_sigma
-from .material import CAESIUM_IODIDE, Keys
+from .material import CAESIUM_IODIDE
 
 _LN10 = 2.302585092994046
 _TWO_OVER_PI = 0.6366197723675814

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..arrays import Floats
 from ..constants import ALPHA_T, PI
 from ..elementary import atan2, exp
-from ..event import Floats
 from ..geometry.helix import position, turn_to_plane, turn_to_radius
 from ..geometry.sections import Card
 from ..kernel import kernel, stage

@@ -7,17 +7,14 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import Floats
+from ..arrays import Floats, Keys
 from ..constants import M_E
 from ..elementary import exp, log
 from ..geometry.sections import Card, Cylinder
 from ..kernel import kernel, stage
 from ..rng import BREMSSTRAHLUNG_STREAM, normal2, uniform, uniform53, words
 from .arithmetic import exponential, logarithm
-
-Keys = NDArray[np.uint64]
 
 _LN10 = 2.302585092994046
 _HIGHLAND = 0.0136

@@ -11,15 +11,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..arrays import Floats, Keys
 from ..constants import HYPOTHESIS_MASSES, PI, PION
 from ..elementary import exp, log, split_index
-from ..event import Floats
 from ..geometry.sections import Card
 from ..geometry.subdetectors import MucRegion
 from ..kernel import kernel, stage
 from ..rng import MUC_STREAM, normal2, uniform, uniform53, words
 from .arithmetic import exponential, logarithm
-from .material import ALUMINIUM, CAESIUM_IODIDE, IRON, SCINTILLATOR, Keys, Material, stopping_power
+from .material import ALUMINIUM, CAESIUM_IODIDE, IRON, SCINTILLATOR, Material, stopping_power
 
 #: Gaps of a region of the table; cards have at most so many.
 MAX_GAPS = 10

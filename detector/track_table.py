@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Floats
 from ..constants import HYPOTHESIS_MASSES
 from ..elementary import log, split_index
-from ..event import Floats
 from ..geometry.sections import Card
 from ..kernel import BLOCK, stage
 from .arithmetic import exponential, logarithm
@@ -121,21 +121,6 @@ def interpolate_rows_stage(values: Floats, node: NDArray[np.uint64], fp: Floats,
 
 
 @stage
-def interpolate_stage(
-    values: Floats, node: NDArray[np.uint64], fp: Floats, fc: Floats, entry: int, out: Floats
-) -> None:
-    """Interpolate one of the 16 numbers for every track, linearly in ln p and charge * cos(theta)."""
-    k = np.uint64(entry)
-    up = np.uint64(N_COS * ENTRIES)
-    right = np.uint64(ENTRIES)
-    for i in range(np.uint64(fp.size)):
-        j = node[i] + k
-        low = values[j] + fc[i] * (values[j + right] - values[j])
-        high = values[j + up] + fc[i] * (values[j + up + right] - values[j + up])
-        out[i] = low + fp[i] * (high - low)
-
-
-@stage
 def smear_stage(s: Floats, n: int, scale: float, tail_fraction: float, tail_scale: float) -> None:
     """Add L g to the true helix of the first n tracks of a scratch, L twice as large (say) in the tails.
 
@@ -177,15 +162,3 @@ def covariance_stage(s: Floats, n: int, scale: float) -> None:
         s[_B * np.uint64(12) + j] = scale * (l40 * l20 + l41 * l21 + l42 * l22)
         s[_B * np.uint64(13) + j] = scale * (l40 * l30 + l41 * l31 + l42 * l32 + l43 * l33)
         s[_B * np.uint64(14) + j] = scale * (l40 * l40 + l41 * l41 + l42 * l42 + l43 * l43 + l44 * l44)
-
-
-@stage
-def square_stage(s: Floats, n: int, scale2: float, entry_row: int, entry_column: int, out: Floats) -> None:
-    """Write entry (row, column) of scale2 * L L^T for the first n tracks of a scratch."""
-    first = entry_row * (entry_row + 1) // 2
-    second = entry_column * (entry_column + 1) // 2
-    for j in range(np.uint64(n)):
-        total = 0.0
-        for k in range(entry_column + 1):
-            total += s[_B * np.uint64(first + k) + j] * s[_B * np.uint64(second + k) + j]
-        out[j] = scale2 * total

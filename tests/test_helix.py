@@ -7,6 +7,7 @@ import pytest
 from besfast import event
 from besfast.constants import ALPHA_T
 from besfast.geometry import helix
+from besfast.geometry.directions import opening_angle
 
 BZ = 1.0
 
@@ -151,3 +152,21 @@ def test_field_scales_the_radius():
     slow = helix.helix_at_origin(1.0, 2.0, 3.0, 0.4, 0.1, -0.3, 1.0, 0.9)
     fast = helix.helix_at_origin(1.0, 2.0, 3.0, 0.4 / 0.9, 0.1 / 0.9, -0.3 / 0.9, 1.0, 1.0)
     np.testing.assert_allclose(np.delete(slow, 2), np.delete(fast, 2), rtol=1e-12)
+
+
+def test_opening_angle():
+    rng = np.random.default_rng(8)
+    theta, phi = np.arccos(rng.uniform(-1, 1, (2, 500))), rng.uniform(-np.pi, np.pi, (2, 500))
+    one, other = (np.array([np.sin(t) * np.cos(f), np.sin(t) * np.sin(f), np.cos(t)]) for t, f in zip(theta, phi))
+    expected = np.arctan2(np.linalg.norm(np.cross(one.T, other.T), axis=1), np.sum(one * other, axis=0))
+    found = [opening_angle(theta[0, i], phi[0, i], theta[1, i], phi[1, i]) for i in range(500)]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert opening_angle(1.0, 3.0, 1.0 + 1e-9, 3.0) == pytest.approx(1e-9, rel=1e-6)
+    assert opening_angle(1.0, math.pi, 1.0, -math.pi) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_wrap():
+    angles = np.linspace(-3 * math.pi + 1e-9, 3 * math.pi - 1e-9, 101)
+    wrapped = np.array([helix.wrap(angle) for angle in angles])
+    assert np.abs(wrapped).max() <= math.pi
+    np.testing.assert_allclose(np.exp(1j * wrapped), np.exp(1j * angles), atol=1e-14)
