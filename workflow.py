@@ -121,6 +121,7 @@ def channel_inputs(spectra: dict[str, Spectrum], corrections: Corrections, searc
     bins = search_bins(edges, search.spectrum.gap)
     at = np.searchsorted(edges[:-1], bins.mass_low - 1e-9)
     channels = []
+    relative = search.systematics.pion_form_factor
     for channel in CHANNELS:
         counts = counts_on(spectra[channel], bins)
         contained = corrections.containment[channel]
@@ -133,12 +134,20 @@ def channel_inputs(spectra: dict[str, Spectrum], corrections: Corrections, searc
         else:
             fraction, fraction_error = np.ones(len(at)), np.zeros(len(at))
             pipi, pipi_error = corrections.pipi[at], corrections.pipi_error[at]
+        background = fit_background(
+            bins,
+            counts,
+            search.limit.background,
+            window=search.limit.window,
+            component=pipi,
+            component_error=relative,
+        )
         channels.append(
             ChannelInput(
                 channel=channel,
                 bins=bins,
                 n=counts,
-                background=fit_background(bins, counts, search.limit.background, window=search.limit.window),
+                background=background,
                 annihilation_fraction=fraction,
                 annihilation_fraction_error=fraction_error,
                 pipi=pipi,

@@ -76,6 +76,13 @@ def _left_out(fit: PolynomialFit, residual: Floats, window: int) -> tuple[Floats
     return shift, variance
 
 
+def _not_absorbed(fit: PolynomialFit, component: Floats, window: int) -> Floats:
+    """Return the change of each prediction per relative change of the component: what the polynomial leaves of it."""
+    absorbed = fit.jacobian @ (fit.covariance @ (fit.jacobian.T @ (component / fit.nu)))
+    residual = component - absorbed
+    return residual + _left_out(fit, residual, window)[0]
+
+
 def fit_background(
     bins: Bins,
     counts: ArrayLike,
@@ -83,6 +90,8 @@ def fit_background(
     order: int | Sequence[int] | None = None,
     *,
     window: int = 0,
+    component: ArrayLike = 0.0,
+    component_error: float = 0.0,
 ) -> BackgroundFit:
     """Fit a background model to the counts of bins with gaps and predict each bin from all others.
 
@@ -99,6 +108,10 @@ def fit_background(
     window : int
         Neighbours on each side that are left out with the bin: a signal wider than its bin then does not lift its
         own background. The leverage grows with it.
+    component : array_like, shape (n_bins,)
+        Expected events of a process that no polynomial describes (pion pairs), added to it; the counts stay as they are.
+    component_error : float
+        Relative error of their number; what of it the polynomial does not absorb enters `sigma_predicted`.
 
     Returns
     -------
@@ -117,6 +130,9 @@ def fit_background(
     bin needs the refit.
     """
     counts = _checked(bins, counts, model, window)
+    known: Floats = np.broadcast_to(np.asarray(component, dtype=np.float64), counts.shape)
+    if not np.all(np.isfinite(known) & (known >= 0.0)):
+        raise ValueError("component of the background: must be finite and >= 0")
     exponential = model == "exp_poly4_split"
     if not exponential and order is None:
         order = 4
@@ -125,7 +141,7 @@ def fit_background(
     given = [order] * n_segments if order is None or isinstance(order, int) else list(order)
     if len(given) != n_segments:
         raise ValueError(f"order = {order}, must be one number or {n_segments}, one for each segment")
-    nu, shift, variance = np.empty(counts.size), np.empty(counts.size), np.empty(counts.size)
+    nu, shift, variance, wrong = (np.empty(counts.size) for _ in range(4))
     orders: list[int] = []
     deviance, converged = 0.0, True
     for index, wanted in enumerate(given):
@@ -134,17 +150,19 @@ def fit_background(
         highest = part.mass_low.size - 2
         if highest < 1:
             raise ValueError(f"a background needs 3 bins in a row, from {part.mass_low[0]:g} GeV are {highest + 2}")
-        chosen = choose_order(part, counts[inside], exponential, window) if wanted is None else wanted
+        chosen = choose_order(part, counts[inside], exponential, window, known[inside]) if wanted is None else wanted
         if not 0 <= chosen <= highest:
             raise ValueError(f"order = {chosen}, must be from 0 to {highest} for {highest + 2} bins")
-        fit = fit_polynomial(basis_at_nodes(part, chosen), counts[inside], exponential)
+        fit = fit_polynomial(basis_at_nodes(part, chosen), counts[inside], exponential, known[inside])
         nu[inside] = fit.nu
         shift[inside], variance[inside] = _left_out(fit, counts[inside] - fit.nu, window)
+        wrong[inside] = component_error * _not_absorbed(fit, known[inside], window)
         orders.append(chosen)
         deviance += fit.deviance
         converged = converged and fit.converged
     residual = counts - nu
-    predicted = nu * np.exp(-shift / nu) if exponential else np.maximum(nu - shift, 0.0)
+    curve = nu - known
+    predicted = known + (curve * np.exp(-shift / curve) if exponential else np.maximum(curve - shift, 0.0))
     dof = counts.size - sum(orders) - len(orders)
     p_value = float(stats.chi2.sf(deviance, dof))
     leverage = variance / (1.0 + variance)
@@ -152,7 +170,7 @@ def fit_background(
         model,
         nu,
         predicted,
-        np.sqrt(nu * variance),
+        np.sqrt(nu * variance + wrong * wrong),
         leverage,
         residual,
         residual / np.sqrt(np.maximum(counts, 1.0)),

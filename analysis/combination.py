@@ -156,11 +156,12 @@ def analytic_epsilon2(
 ) -> Floats:
     """Return the expected limit on epsilon^2 for many counts: sqrt(delta) sqrt(n) / (N_B containment) K.
 
-    n is the fitted background, divided by 1 - H when the error of the leave-one-out prediction is to be counted; for
-    `joint` the information of the channels adds up. No systematic errors.
+    n is the fitted background, to which the variance of its leave-one-out prediction is added when that error is to
+    be counted; for `joint` the information of the channels adds up. No systematic errors.
     """
     members = _members(channels, combination)
-    variance = np.array([c.background.fitted / (1.0 - background_error * c.background.leverage) for c in members])
+    fits = [channel.background for channel in members]
+    variance = np.array([fit.fitted + background_error * fit.sigma_predicted**2 for fit in fits])
     signal = np.array([channel.signal for channel in members])
     if combination == "joint":
         return np.asarray(np.sqrt(delta / np.sum(signal**2 / variance, axis=0)))

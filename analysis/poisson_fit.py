@@ -45,13 +45,13 @@ def basis_at_nodes(bins: Bins, order: int) -> Floats:
     return legendre.legvander(2.0 * (mass - low) / (high - low) - 1.0, order)
 
 
-def _model(basis: Floats, theta: Floats, exponential: bool) -> tuple[Floats, Floats]:
+def _model(basis: Floats, theta: Floats, exponential: bool, component: Floats) -> tuple[Floats, Floats]:
     """Return the bin averages of the model and their derivatives by theta, the contents of bins of common width."""
     if not exponential:
         jacobian = np.tensordot(basis, _WEIGHTS, axes=([1], [0]))
-        return jacobian @ theta, jacobian
+        return jacobian @ theta + component, jacobian
     at_nodes = _WEIGHTS * np.exp(np.minimum(basis @ theta, 700.0))
-    return at_nodes.sum(axis=1), np.einsum("ik,ikp->ip", at_nodes, basis)
+    return at_nodes.sum(axis=1) + component, np.einsum("ik,ikp->ip", at_nodes, basis)
 
 
 def _start(basis: Floats, counts: Floats, exponential: bool) -> Floats:
@@ -63,14 +63,17 @@ def _start(basis: Floats, counts: Floats, exponential: bool) -> Floats:
     return theta
 
 
-def fit_polynomial(basis: Floats, counts: Floats, exponential: bool) -> PolynomialFit:
-    """Maximise the Poisson likelihood by Fisher scoring with step halving; never silent about failure."""
-    theta = _start(basis, counts, exponential)
-    nu, jacobian = _model(basis, theta, exponential)
+def fit_polynomial(basis: Floats, counts: Floats, exponential: bool, component: Floats) -> PolynomialFit:
+    """Maximise the Poisson likelihood by Fisher scoring with step halving; never silent about failure.
+
+    `component` (n_bins,) is added to the polynomial: events of a known shape and number.
+    """
+    theta = _start(basis, counts - component, exponential)
+    nu, jacobian = _model(basis, theta, exponential, component)
     if np.any(nu <= 0.0):  # only a plain polynomial can: begin with its mean
         theta = np.zeros_like(theta)
         theta[0] = max(counts.mean(), 1e-3)
-        nu, jacobian = _model(basis, theta, exponential)
+        nu, jacobian = _model(basis, theta, exponential, component)
     deviance = poisson_deviance(counts, nu)
     converged = False
     for _ in range(_ITERATIONS):
@@ -85,7 +88,7 @@ def fit_polynomial(basis: Floats, counts: Floats, exponential: bool) -> Polynomi
             break
         scale = 1.0
         for _ in range(40):
-            trial, trial_jacobian = _model(basis, theta + scale * step, exponential)
+            trial, trial_jacobian = _model(basis, theta + scale * step, exponential, component)
             new = poisson_deviance(counts, trial) if np.all(trial > 0.0) else math.inf
             if new <= deviance + 1e-9 * (1.0 + deviance):
                 break
@@ -101,12 +104,14 @@ def fit_polynomial(basis: Floats, counts: Floats, exponential: bool) -> Polynomi
     return PolynomialFit(theta, nu, jacobian, covariance, deviance, converged)
 
 
-def _ordinary(basis: Floats, counts: Floats, exponential: bool, window: int) -> NDArray[np.bool_]:
+def _ordinary(
+    basis: Floats, counts: Floats, exponential: bool, window: int, component: Floats
+) -> NDArray[np.bool_]:
     """Return the bins that the model describes once those that stand out are left out: all, if too many do."""
     kept = np.ones(counts.size, dtype=bool)
     for _ in range(5):
-        fit = fit_polynomial(basis[kept], counts[kept], exponential)
-        nu = np.maximum(_model(basis, fit.theta, exponential)[0], 1e-9)
+        fit = fit_polynomial(basis[kept], counts[kept], exponential, component[kept])
+        nu = np.maximum(_model(basis, fit.theta, exponential, component)[0], 1e-9)
         out = np.abs(counts - nu) > _OUTLIER * np.sqrt(nu + 1.0)
         if np.count_nonzero(out) > _MAX_OUTLIERS:
             return np.ones(counts.size, dtype=bool)
@@ -119,7 +124,7 @@ def _ordinary(basis: Floats, counts: Floats, exponential: bool, window: int) -> 
     return kept
 
 
-def choose_order(bins: Bins, counts: Floats, exponential: bool = True, window: int = 0) -> int:
+def choose_order(bins: Bins, counts: Floats, exponential: bool, window: int, component: Floats) -> int:
     """Return the order for one segment: the lowest that neither the next nor the one after improves, at most 4.
 
     Looking two orders ahead guards against a shape that needs an even term and no odd one. A few bins that stand out
@@ -128,13 +133,14 @@ def choose_order(bins: Bins, counts: Floats, exponential: bool = True, window: i
     """
     highest = counts.size - 2
     best = min(MAX_ORDER, highest)
-    kept = _ordinary(basis_at_nodes(bins, best), counts, exponential, window)
+    kept = _ordinary(basis_at_nodes(bins, best), counts, exponential, window, component)
     highest = min(highest, int(np.count_nonzero(kept)) - 2)
     deviances: dict[int, float] = {}
 
     def deviance(k: int) -> float:
         if k not in deviances:
-            deviances[k] = fit_polynomial(basis_at_nodes(bins, k)[kept], counts[kept], exponential).deviance
+            basis = basis_at_nodes(bins, k)[kept]
+            deviances[k] = fit_polynomial(basis, counts[kept], exponential, component[kept]).deviance
         return deviances[k]
 
     for k in range(best):

@@ -17,6 +17,8 @@ from ..event import Floats
 #: Orders tried, and the improvement in chi2 that asks for one more (5 % for one degree of freedom; two orders are
 #: looked ahead, since a spectrum can need an even order and no odd one).
 MIN_ORDER, MAX_ORDER, IMPROVEMENT_1, IMPROVEMENT_2 = 3, 12, 3.841, 5.991
+#: Bins that every order must have: a short region is not to follow its own fluctuations.
+BINS_PER_ORDER = 8
 
 
 class Smooth(NamedTuple):
@@ -82,22 +84,17 @@ def smooth(
     if n_used <= min_order + 3:
         raise ValueError(f"smooth expectation: {n_used} filled bins, at least {min_order + 4} needed")
     span = (float(mass.min()) - half_width, float(mass.max()) + half_width)
-    top = min(MAX_ORDER, n_used - 2)
+    top = max(min(MAX_ORDER, n_used // BINS_PER_ORDER), min_order)
 
     def fit(order: int) -> Smooth:
         return _fit(mass, half_width, span, values, variances, used, order)
 
-    fits = {order: fit(order) for order in range(min_order, min_order + 3)}
-    order = min_order
-    while order < top - 1:
-        if order + 2 not in fits:
-            fits[order + 2] = fit(order + 2)
-        gain_1 = fits[order].chi2 - fits[order + 1].chi2
-        gain_2 = fits[order].chi2 - fits[order + 2].chi2
-        if gain_1 < IMPROVEMENT_1 and gain_2 < IMPROVEMENT_2:
-            break
-        order += 1
-    return fits[order].at(mass)
+    fits = [fit(order) for order in range(min_order, top + 1)]
+    for i, now in enumerate(fits):
+        gains = [now.chi2 - later.chi2 for later in fits[i + 1 : i + 3]]
+        if all(gain < needed for gain, needed in zip(gains, (IMPROVEMENT_1, IMPROVEMENT_2))):
+            return now.at(mass)
+    return fits[-1].at(mass)
 
 
 def _basis(mass: Floats, span: tuple[float, float], order: int) -> Floats:

@@ -155,7 +155,7 @@ def test_a_signal_does_not_choose_its_background() -> None:
     for _ in range(40):
         n = rng.poisson(YIELDS["mumu"][145:]).astype(float)
         n[10] += 10.0 * np.sqrt(n[10])
-        orders.append(choose_order(bins, n))
+        orders.append(choose_order(bins, n, True, 0, np.zeros(n.size)))
     assert np.mean(np.array(orders) == 2) > 0.8
 
 
