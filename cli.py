@@ -1,6 +1,7 @@
 """The command line. Rooms are imported by the verb that needs them, so that `besfast --help` answers at once."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -21,24 +22,30 @@ GENERATOR_OPTIONS: tuple[tuple[str, type, str], ...] = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb; a user's mistake is one line on stderr and exit code 2."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    if options.verb is None:
-        parser.print_help()
-        return 0
-    from . import commands
-
+    """Run one verb; a user's mistake is one line at the end of stderr and exit code 2."""
     try:
+        options = _parser().parse_args(arguments)
+        from . import commands
+
         getattr(commands, options.verb)(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except (ValueError, TypeError, OSError) as error:
-        message = " ".join(str(error).split()) or type(error).__name__
-        print(f"besfast: error: {message}", file=sys.stderr)
+        print(f"besfast: error: {_line(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("besfast: interrupted", file=sys.stderr)
         return 130
     return 0
+
+
+def _line(error: Exception) -> str:
+    """Return the message of an error as one line; errors of the system begin with the file, as ours do."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 class _Version(argparse.Action):
@@ -57,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="besfast", description="Fast detector simulation for e+e- colliders: from generated events to a limit."
     )
     parser.add_argument("--version", action=_Version, help="print the version and stop")
-    verbs = parser.add_subparsers(dest="verb", title="verbs", metavar="VERB")
+    verbs = parser.add_subparsers(dest="verb", title="verbs", metavar="VERB", required=True)
     _search(verbs)
     _generate(verbs)
     _simulate(verbs)
@@ -79,15 +86,8 @@ def _common(verb: argparse.ArgumentParser, *, output: bool = True) -> None:
 
 def _seed(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
-        "--seed", type=_integer, default=DEFAULT_SEED, metavar="N", help=f"0 <= seed < 2**64 (default: {DEFAULT_SEED})"
+        "--seed", type=int, default=DEFAULT_SEED, metavar="N", help=f"0 <= seed < 2**64 (default: {DEFAULT_SEED})"
     )
-
-
-def _integer(text: str) -> int:
-    return int(text, 0)
-
-
-_integer.__name__ = "integer"
 
 
 def _external(verb: argparse.ArgumentParser) -> None:
@@ -121,7 +121,7 @@ def _search(verbs: Any) -> None:
 
 
 def _generate(verbs: Any) -> None:
-    verb = verbs.add_parser("generate", help="generate events of one process")
+    verb = verbs.add_parser("generate", help="generate events of one process, with its cross section")
     verb.add_argument("process", metavar="PROCESS", help="e.g. mumu_isr, ee_bhabha, dark_photon")
     verb.add_argument("--events", type=int, required=True, metavar="N", help="number of events")
     verb.add_argument("--sqrt-s", type=float, metavar="GEV", help="centre-of-mass energy (default: the card's)")

@@ -1,9 +1,12 @@
 """The verbs of the command line on files: each reads one step's file, streams it in chunks, and writes the next."""
 
 import argparse
+import json
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +14,19 @@ import numpy as np
 from tqdm import tqdm
 
 from . import exchange, store
-from .event import DetectorRecord, RecoEvents, SelectedEvents, TruthEvents
+from .checks import check_output
+from .event import concatenate
 from .pipeline import CHUNK, default_jobs, ordered_map
+
+__all__ = ["card", "generate", "inspect", "limit", "reconstruct", "search", "select", "simulate"]
+
+#: Which verb makes a record, for messages.
+_MAKERS = {
+    "TruthEvents": "generate",
+    "DetectorRecord": "simulate",
+    "RecoEvents": "reconstruct",
+    "SelectedEvents": "select",
+}
 
 
 def jobs_of(options: argparse.Namespace) -> int:
@@ -24,90 +38,9 @@ def jobs_of(options: argparse.Namespace) -> int:
     return int(options.jobs)
 
 
-def progress_bar(total: int, text: str, quiet: bool) -> Any:
+def progress_bar(total: int | None, text: str, quiet: bool) -> Any:
     """Return a progress bar that shows on a terminal only."""
     return tqdm(total=total, desc=text, unit="event", unit_scale=True, disable=True if quiet else None)
-
-
-def _say(options: argparse.Namespace, text: str) -> None:
-    if not options.quiet:
-        print(text)
-
-
-def generate(options: argparse.Namespace) -> None:
-    """Write generated events."""
-    from .geometry.card import load_card
-    from .sim.generate import Generator, check_n_events
-
-    n_events = check_n_events(options.events)
-    card = load_card(options.card)
-    choices = _given(options, options.generator_options)
-    generator = Generator(
-        options.process,
-        sqrt_s=card.beam.sqrt_s if options.sqrt_s is None else options.sqrt_s,
-        seed=options.seed,
-        order=options.order,
-        weighted=options.weighted,
-        energy_spread=card.beam.energy_spread if options.energy_spread is None else options.energy_spread,
-        n_cross_section=max(n_events, 2**20),
-        **choices,
-    )
-    with (
-        store.Writer(options.output, "TruthEvents", overwrite=options.overwrite) as writer,
-        progress_bar(n_events, "generate", options.quiet) as bar,
-    ):
-        if n_events == 0:
-            writer.append(generator.events(0, 0))
-        for truth in ordered_map(generator.events, n_events, jobs_of(options)):
-            writer.append(truth)
-            bar.update(truth.n_events)
-    _say(
-        options,
-        f"{options.process}: {n_events} events, seed {options.seed}, cross section "
-        f"{generator.cross_section:.6g} +- {generator.cross_section_error:.2g} nb -> {options.output}",
-    )
-
-
-def _stream(
-    options: argparse.Namespace,
-    kind: str,
-    wanted: type[Any],
-    step: Callable[[Any], Any],
-    reader: Iterator[Any],
-    total: int | None,
-) -> int:
-    """Run one step over the chunks of a file with several threads, and write the results in order."""
-    from collections import deque
-    from concurrent.futures import ThreadPoolExecutor
-
-    jobs, done = jobs_of(options), 0
-    with (
-        store.Writer(options.output, kind, overwrite=options.overwrite) as writer,
-        progress_bar(total or 0, options.verb, options.quiet) as bar,
-        ThreadPoolExecutor(jobs) as executor,
-    ):
-        waiting: deque[Any] = deque()
-
-        def take() -> int:
-            result, n = waiting.popleft().result()
-            writer.append(result)
-            bar.update(n)
-            return int(n)
-
-        def task(chunk: Any) -> tuple[Any, int]:
-            return step(chunk), chunk.n_events
-
-        for chunk in reader:
-            if not isinstance(chunk, wanted):
-                raise ValueError(
-                    f"{options.input}: holds {type(chunk).__name__}, {options.verb} reads {wanted.__name__}"
-                )
-            waiting.append(executor.submit(task, chunk))
-            if len(waiting) >= 2 * jobs:
-                done += take()
-        while waiting:
-            done += take()
-    return done
 
 
 def external_options(options: argparse.Namespace) -> dict[str, Any]:
@@ -119,6 +52,45 @@ def _given(options: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
     return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
 
+def _say(options: argparse.Namespace, text: str) -> None:
+    if not options.quiet:
+        print(text)
+
+
+def generate(options: argparse.Namespace) -> None:
+    """Write generated events."""
+    from .geometry.card import load_card
+    from .sim.generate import N_CROSS_SECTION, Generator, check_n_events
+
+    n_events, jobs = check_n_events(options.events), jobs_of(options)
+    check_output(options.output, overwrite=options.overwrite)
+    beam = load_card(options.card).beam
+    generator = Generator(
+        options.process,
+        sqrt_s=beam.sqrt_s if options.sqrt_s is None else options.sqrt_s,
+        seed=options.seed,
+        order=options.order,
+        weighted=options.weighted,
+        energy_spread=beam.energy_spread if options.energy_spread is None else options.energy_spread,
+        n_cross_section=max(n_events, N_CROSS_SECTION),
+        **_given(options, options.generator_options),
+    )
+    with (
+        store.Writer(options.output, "TruthEvents", overwrite=options.overwrite) as writer,
+        progress_bar(n_events, "generate", options.quiet) as bar,
+    ):
+        if n_events == 0:
+            writer.append(generator.events(0, 0))
+        for truth in ordered_map(generator.events, n_events, jobs):
+            writer.append(truth)
+            bar.update(truth.n_events)
+    _say(
+        options,
+        f"{options.process}: {n_events} events, seed {options.seed}, cross section "
+        f"{generator.cross_section:.6g} +- {generator.cross_section_error:.2g} nb -> {options.output}",
+    )
+
+
 def simulate(options: argparse.Namespace) -> None:
     """Write the detector's answer to the events of a file."""
     from .geometry.card import load_card
@@ -126,10 +98,14 @@ def simulate(options: argparse.Namespace) -> None:
     from .sim.simulate import simulate as simulate_events
 
     card, seed = load_card(options.card), check_seed(options.seed)
-    reader = exchange.iterate(options.input, CHUNK, **external_options(options))
-    n = _stream(
-        options, "DetectorRecord", TruthEvents, lambda truth: simulate_events(truth, card, seed=seed), reader, None
-    )
+    external = external_options(options)
+    chunks: Iterator[Any]
+    if store.is_hdf5(options.input) and not external:
+        chunks, total = _records(options, "TruthEvents")
+    else:
+        chunks, total = exchange.iterate(options.input, CHUNK, **external), None
+    results = _mapped(options, chunks, total, lambda truth: simulate_events(truth, card, seed=seed))
+    n = _written(options, "DetectorRecord", results)
     _say(options, f"simulated {n} events with card {card.name}, seed {seed} -> {options.output}")
 
 
@@ -139,9 +115,9 @@ def reconstruct(options: argparse.Namespace) -> None:
     from .reco.reconstruct import reconstruct as reconstruct_events
 
     card = load_card(options.card)
-    total = store.n_events(options.input)
-    reader = store.iterate(options.input, CHUNK)
-    n = _stream(options, "RecoEvents", DetectorRecord, lambda record: reconstruct_events(record, card), reader, total)
+    chunks, total = _records(options, "DetectorRecord")
+    results = _mapped(options, chunks, total, lambda record: reconstruct_events(record, card))
+    n = _written(options, "RecoEvents", results)
     _say(options, f"reconstructed {n} events with card {card.name} -> {options.output}")
 
 
@@ -152,23 +128,64 @@ def select(options: argparse.Namespace) -> None:
     from .analysis.selection import select as select_events
 
     search = load_search(options.search)
+    cuts, mass_range = search.cuts_by_channel(), search.spectrum.mass_range()
+    chunks, total = _records(options, "RecoEvents")
+    step = {"step": "select", "search": search.name, "search_hash": search.digest()}
     flow = empty_cutflow()
-    total = store.n_events(options.input)
-    with (
-        store.Writer(options.output, "SelectedEvents", overwrite=options.overwrite) as writer,
-        progress_bar(total, "select", options.quiet) as bar,
-    ):
-        for chunk in store.iterate(options.input, CHUNK):
-            if not isinstance(chunk, RecoEvents):
-                raise ValueError(f"{options.input}: holds {type(chunk).__name__}, select reads RecoEvents")
-            selection = select_events(chunk, search.cuts_by_channel(), search.spectrum.mass_range())
+
+    def counted() -> Iterator[Any]:
+        nonlocal flow
+        for selection in _mapped(options, chunks, total, lambda one: select_events(one, cuts, mass_range)):
             flow = selection.add_to(flow)
-            writer.append(selection.events)
-            bar.update(chunk.n_events)
-    if not options.quiet:
-        print(f"{'channel':8s} {'cut':22s} {'entries':>12s} {'sum of weights':>16s}")
-        for row in flow.rows():
-            print(f"{row['channel']:8s} {row['cut']:22s} {row['entries']:12d} {row['sum_of_weights']:16.6g}")
+            steps = [*json.loads(selection.events.provenance), step]
+            yield selection.events._replace(provenance=json.dumps(steps))
+
+    n = _written(options, "SelectedEvents", counted())
+    _say(options, f"{'channel':8s} {'cut':22s} {'entries':>12s} {'sum of weights':>16s}")
+    for row in flow.rows():
+        _say(options, f"{row['channel']:8s} {row['cut']:22s} {row['entries']:12d} {row['sum_of_weights']:16.6g}")
+    _say(options, f"selected {n} events with search {search.name} -> {options.output}")
+
+
+def _records(options: argparse.Namespace, wanted: str) -> tuple[Iterator[Any], int]:
+    """Return the chunks of a file of records of one kind, and the number of its events."""
+    found = f"holds {store.kind(options.input)}" if store.is_hdf5(options.input) else "not an HDF5 file"
+    if found != f"holds {wanted}":
+        maker = f"{wanted} (made by besfast {_MAKERS[wanted]})"
+        raise ValueError(f"{options.input}: {found}, besfast {options.verb} reads {maker}")
+    return store.iterate(options.input, CHUNK), store.n_events(options.input)
+
+
+def _mapped(
+    options: argparse.Namespace, chunks: Iterator[Any], total: int | None, step: Callable[[Any], Any]
+) -> Iterator[Any]:
+    """Yield step(chunk) of all chunks in their order, computed by several threads, few waiting in memory."""
+    jobs = jobs_of(options)
+    waiting: deque[Any] = deque()
+    with progress_bar(total, options.verb, options.quiet) as bar, ThreadPoolExecutor(jobs) as executor:
+
+        def first() -> Any:
+            future, n = waiting.popleft()
+            result = future.result()
+            bar.update(n)
+            return result
+
+        for chunk in chunks:
+            waiting.append((executor.submit(step, chunk), chunk.n_events))
+            if len(waiting) >= 2 * jobs:
+                yield first()
+        while waiting:
+            yield first()
+
+
+def _written(options: argparse.Namespace, kind: str, results: Iterator[Any]) -> int:
+    """Write records as one file and return the number of its events."""
+    n = 0
+    with store.Writer(options.output, kind, overwrite=options.overwrite) as writer:
+        for record in results:
+            writer.append(record)
+            n += len(record.number)
+    return n
 
 
 def limit(options: argparse.Namespace) -> None:
@@ -177,25 +194,27 @@ def limit(options: argparse.Namespace) -> None:
     from .analysis.spectrum import read_spectra
     from .workflow import limits_of_spectra, spectra_of_selected
 
+    jobs = jobs_of(options)
+    check_output(options.output, overwrite=options.overwrite)
     search = load_search(options.search)
     if Path(options.input).suffix == ".csv":
         spectra = read_spectra(options.input)
     else:
-        events = store.read(options.input)
-        if not isinstance(events, SelectedEvents):
-            raise ValueError(f"{options.input}: holds {type(events).__name__}, limit reads SelectedEvents or a .csv")
-        spectra = spectra_of_selected(events, search.spectrum.edges())
-    limits_of_spectra(
+        chunks, _ = _records(options, "SelectedEvents")
+        spectra = spectra_of_selected(concatenate(list(chunks)), search)
+    limits = limits_of_spectra(
         spectra,
         search,
         output=options.output,
         card=options.card,
         luminosity=options.luminosity,
         seed=options.seed,
-        jobs=jobs_of(options),
+        jobs=jobs,
         quiet=options.quiet,
         overwrite=options.overwrite,
     )
+    n = len(np.asarray(limits["combination"]))
+    _say(options, f"{n} limits with search {search.name}, seed {options.seed} -> {options.output}")
 
 
 def search(options: argparse.Namespace) -> None:
@@ -203,6 +222,9 @@ def search(options: argparse.Namespace) -> None:
     from .workflow import search as run
 
     start = time.perf_counter()
+    external = external_options(options)
+    if external and not options.input:
+        raise ValueError(f"--{next(iter(external)).replace('_', '-')}: allowed with --input PROCESS=FILE only")
     result = run(
         options.search,
         out=options.out,
@@ -211,7 +233,7 @@ def search(options: argparse.Namespace) -> None:
         luminosity=options.luminosity,
         inject=options.inject,
         inputs=options.input,
-        external=external_options(options),
+        external=external,
         data=options.data,
         seed=options.seed,
         jobs=jobs_of(options),
@@ -219,19 +241,13 @@ def search(options: argparse.Namespace) -> None:
         overwrite=options.overwrite,
     )
     _say(options, result.summary())
-    _say(options, f"{time.perf_counter() - start:.0f} s -> {options.out}")
+    _say(options, f"seed {options.seed}, {time.perf_counter() - start:.0f} s -> {options.out}")
 
 
 def inspect(options: argparse.Namespace) -> None:
     """Print what a file holds."""
     if not store.is_hdf5(options.input):
-        events = exchange.read_hepmc3(options.input)
-        kinds = np.unique(events.pdg[events.status == 1])
-        print(f"{options.input}: HepMC3, {events.n_events} events, frame {events.frame}, sqrt(s) {events.sqrt_s} GeV")
-        print(f"cross section {events.cross_section} +- {events.cross_section_error} nb")
-        total, total2 = events.weight.sum(), (events.weight**2).sum()
-        print(f"sum of weights {total:.10g}, n_eff {total**2 / total2 if total2 else 0.0:.6g}")
-        print(f"final-state particles: {', '.join(str(kind) for kind in kinds)}")
+        _inspect_hepmc3(options.input)
         return
     what = store.describe(options.input)
     print(f"{options.input}: {what.kind}, schema version {what.schema_version}, {what.n_events} events")
@@ -246,19 +262,34 @@ def inspect(options: argparse.Namespace) -> None:
         print(f"{table:9s} {name:20s} {dtype:8s} {size:>12s}  {'[' + unit + ']' if unit else '':10s} {sentence}")
 
 
+def _inspect_hepmc3(path: str) -> None:
+    n, total, squares = 0, 0.0, 0.0
+    kinds: dict[int, int] = {}
+    for events in exchange.iterate_hepmc3(path):
+        n += events.n_events
+        total += float(events.weight.sum())
+        squares += float((events.weight**2).sum())
+        for kind, count in zip(*np.unique(events.pdg[events.status == 1], return_counts=True)):
+            kinds[int(kind)] = kinds.get(int(kind), 0) + int(count)
+    print(f"{path}: HepMC3, {n} events, frame {events.frame}, sqrt(s) {events.sqrt_s:.6g} GeV")
+    if np.isfinite(events.cross_section):
+        print(f"cross section {events.cross_section:.6g} +- {events.cross_section_error:.2g} nb")
+    else:
+        print("no cross section: --cross-section NB or --tries N where a luminosity is applied")
+    print(f"sum of weights {total:.10g}, n_eff {total * total / squares if squares else 0.0:.6g}")
+    print("final particles: " + ", ".join(f"{count} of pdg {kind}" for kind, count in sorted(kinds.items())))
+
+
 def card(options: argparse.Namespace) -> None:
     """List, print or check detector cards."""
-    from .geometry.card import card_names, card_text, load_card
+    from .geometry.card import card_hash, card_names, card_text, load_card
 
     if options.action == "list":
         for name in card_names():
             print(f"{name:12s} {load_card(name).description}")
         return
-    checked = load_card(options.name)
     if options.action == "show":
         sys.stdout.write(card_text(options.name))
-    else:
-        print(f"{options.name}: {checked.name}, good")
-
-
-__all__ = ["card", "generate", "inspect", "limit", "reconstruct", "search", "select", "simulate"]
+        return
+    checked = load_card(options.name)
+    print(f"{options.name}: good, card {checked.name}, sha256 {card_hash(checked)}")

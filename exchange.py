@@ -37,6 +37,14 @@ def read(path: str | Path, **options: Any) -> Record:
     return read_hepmc3(path, **options)
 
 
+def read_truth(path: str | Path, **options: Any) -> TruthEvents:
+    """Return the events of a file as `read` does; ValueError if it holds anything but truth."""
+    record = read(path, **options)
+    if not isinstance(record, TruthEvents):
+        raise ValueError(f"{path}: holds {type(record).__name__}, must be TruthEvents or HepMC3")
+    return record
+
+
 def iterate(path: str | Path, chunk: int = store.CHUNK, **options: Any) -> Iterator[Record]:
     """Yield the events of a file as `read` returns them, `chunk` at a time."""
     if store.is_hdf5(path):

@@ -12,6 +12,7 @@ events, however they were handed over. This is the only module that knows h5py.
 import contextlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -360,5 +361,11 @@ def _errors_of(path: Path, what: str) -> Iterator[None]:
     except FileExistsError:
         raise
     except (OSError, RuntimeError, KeyError) as error:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise OSError(f"{path}: {what} ({reason})") from None
+        raise OSError(f"{path}: {what} ({_reason(error)})") from None
+
+
+def _reason(error: Exception) -> str:
+    """Return what went wrong, out of the many words of the HDF5 library."""
+    text = getattr(error, "strerror", None) or str(error).splitlines()[0]
+    inner = re.search(r"error message = '([^']*)'", text) or re.search(r"\((.*)\)$", text)
+    return inner[1] if inner else text
