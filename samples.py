@@ -18,7 +18,7 @@ from .analysis.selection import Cutflow
 from .analysis.smooth import Pieces, Smooth, product, smooth, smooth_pieces
 from .event import CHANNELS, Floats, TruthEvents, select_events
 from .geometry.card import Card
-from .pipeline import CHUNK, Chain, fill_spectra, ordered_map
+from .pipeline import CHUNK, Chain, fill_spectra
 from .rng import derive_seed
 from .sim.generate import Generator
 from .sim.processes import check_sum
@@ -251,17 +251,18 @@ class Producer:
         lepton = "mu" if channel == "mumu" else "e"
         cuts = self._process("mumu_isr" if channel == "mumu" else "ee_bhabha")
         n_events = self.search.signal.events
-        fitted: list[Floats] = []
-        with self._bar(n_events * len(masses), f"containment {channel}") as bar:
-            for mass in masses:
-                label = f"{channel}/{mass:.6f}"
-                generator = self._dark_photon("containment", label, float(mass), lepton, cuts)
+        with self._bar(n_events * len(masses), f"containment {channel}") as bar, ThreadPoolExecutor(self.jobs) as pool:
+
+            def fitted_masses(mass: float) -> Floats:
+                label = f"{channel}#{mass:.6f}"
+                generator = self._dark_photon("containment", label, mass, lepton, cuts)
                 # selected wherever it is reconstructed: no truncation at the ends of the range
                 chain = self.chain("containment", label, generator, (0.0, self.card.beam.sqrt_s))
-                selections = ordered_map(chain, n_events, self.jobs, self.chunk)
-                parts = [one.events.mass[one.events.channel == CHANNELS.index(channel)] for one in selections]
-                fitted.append(np.concatenate(parts))
+                events = chain(0, n_events).events
                 bar.update(n_events)
+                return events.mass[events.channel == CHANNELS.index(channel)]
+
+            fitted = list(pool.map(fitted_masses, masses.tolist()))
         return containment(masses, fitted, centre, self.search.spectrum.bin_width)
 
 

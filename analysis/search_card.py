@@ -124,7 +124,6 @@ class Search(Section):
     name: str
     reference: str
     card: str
-    luminosity: float = quantity("fb^-1", "(0, 1e5]")
     spectrum: SpectrumOptions
     cuts: Cuts
     limit: LimitOptions
@@ -132,6 +131,7 @@ class Search(Section):
     signal: SignalOptions
     process: tuple[ProcessOptions, ...]
     annihilation: ProcessOptions
+    luminosity: float = quantity("fb^-1", "(0, 1e5]")
 
     def digest(self) -> str:
         """Return the sha256 of all values of the search."""
