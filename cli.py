@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; a user's mistake is one line at the end of stderr and exit code 2."""
     try:
         options = _parser().parse_args(arguments)
+        sys.unraisablehook = _interrupt_again
         from . import commands
 
         getattr(commands, options.verb)(options)
@@ -38,7 +39,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("besfast: interrupted", file=sys.stderr)
         return 130
+    finally:
+        sys.unraisablehook = sys.__unraisablehook__
     return 0
+
+
+def _interrupt_again(lost: Any) -> None:
+    """Repeat a Ctrl-C that came while Python removed a weak reference (h5py has many), where exceptions are ignored."""
+    if lost.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(lost)
+        return
+    import _thread
+    import threading
+
+    threading.Timer(0.02, _thread.interrupt_main).start()
 
 
 def _line(error: Exception) -> str:

@@ -19,7 +19,7 @@ from .analysis.corrections import MUMU, annihilation_fraction
 from .analysis.report import cutflow_table, draw_figures, spectra_table
 from .analysis.search_card import Search, load_search
 from .analysis.smooth import Pieces, Smooth
-from .analysis.spectrum import Spectrum, counts_on, read_spectra, search_bins
+from .analysis.spectrum import Spectrum, check_channels, counts_on, read_spectra, search_bins
 from .analysis.table import write_table
 from .checks import check_output, check_output_folder
 from .event import CHANNELS, Floats, SelectedEvents
@@ -94,7 +94,7 @@ def read_inputs(inputs: Sequence[str], search: Search, options: dict[str, Any]) 
         label, found, path = text.partition("=")
         if not found or label not in labels:
             raise ValueError(f"input = {text!r}, must be PROCESS=FILE with a process of {', '.join(labels)}")
-        sources[label] = FileSource(exchange.read(path, **options), path)
+        sources[label] = FileSource(exchange.read_truth(path, **options), path)
     return sources
 
 
@@ -278,6 +278,8 @@ def search(
     setting = prepare(search, card, luminosity, seed, jobs, chunk, quiet, inputs, external)
     injected = parse_injection(inject, setting.card.beam.sqrt_s)
     measured = None if data is None else read_spectra(data)
+    if measured is not None:
+        check_channels(measured, search_bins(setting.search.spectrum.edges(), setting.search.spectrum.gap))
     timings: dict[str, float] = {}
     start = time.perf_counter()
     simulated, corrections = _simulation(setting)
@@ -319,6 +321,7 @@ def limits_of_spectra(
     """Write the limits of measured or selected spectra, with corrections from the search's own simulation."""
     check_output(output, overwrite=overwrite)
     setting = prepare(search, card, luminosity, seed, jobs, CHUNK, quiet)
+    check_channels(spectra, search_bins(search.spectrum.edges(), search.spectrum.gap))
     _, corrections = _simulation(setting)
     channels = channel_inputs(spectra, corrections, search)
     limits = limit_table(channels, delta=search.limit.delta, bounded=search.limit.bounded)
