@@ -11,7 +11,7 @@ import os
 import struct
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,6 +32,12 @@ JIT = not _config.DISABLE_JIT
 
 #: Events per block of a runner: a block's columns stay in the first-level cache.
 BLOCK = 1024
+
+
+def blocks(stop: int, start: int = 0) -> Iterator[slice]:
+    """Yield the slices of at most `BLOCK` entries that cover [start, stop)."""
+    for first in range(start, stop, BLOCK):
+        yield slice(first, min(first + BLOCK, stop))
 
 
 def kernel(f: F) -> F:

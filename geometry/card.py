@@ -4,6 +4,7 @@ The keys of a card are the arguments of the constructors in `sections`. A card o
 `base = "besiii"` and then holds only what differs.
 """
 
+from functools import lru_cache
 from pathlib import Path
 
 from ..packaged import Shelf
@@ -42,6 +43,7 @@ def load_card(name_or_path: Card | str | Path) -> Card:
     return build(Card, tables, source)
 
 
+@lru_cache(maxsize=16)
 def card_hash(card: Card) -> str:
     """Return the sha256 of all values of a card."""
     return digest(card)

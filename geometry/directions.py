@@ -18,3 +18,21 @@ def opening_angle(theta1: float, phi1: float, theta2: float, phi2: float) -> flo
     b, _ = sincos(theta2)
     square = min(s * s + a * b * t * t, 1.0)
     return 2.0 * atan2(math.sqrt(square), math.sqrt(1.0 - square))
+
+
+@kernel
+def unit_vector(theta: float, phi: float) -> tuple[float, float, float]:
+    """Return the unit vector of a direction."""
+    sine, z = sincos(theta)
+    y, x = sincos(phi)
+    return sine * x, sine * y, z
+
+
+@kernel
+def chord2(angle: float) -> float:
+    """Return the square of the chord between unit vectors that enclose an angle [rad], (2 sin(angle / 2))^2.
+
+    It grows with the angle: directions can be compared without an inverse function.
+    """
+    sine, _ = sincos(0.5 * angle)
+    return 4.0 * sine * sine

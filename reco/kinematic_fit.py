@@ -9,6 +9,7 @@ The tracks of a block stand in one flat scratch of rows of `BLOCK` numbers, so t
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from ..event import KAPPA, PHI0, TAN_LAMBDA, Floats, Ints
 from ..geometry.beam import polar_angle_cm
 from ..geometry.helix import momentum
-from ..kernel import BLOCK, kernel, stage
+from ..kernel import BLOCK, blocks, kernel, stage
 
 #: Values of `fit_status`.
 CONVERGED, NOT_CONVERGED, NOT_APPLICABLE = 0, 1, 2
@@ -142,8 +143,26 @@ _BLOCK_OF_COVARIANCE = (2, 4, 5, 11, 12, 14)
 @stage
 def _load(s: Floats, row: int, column: Floats, first: Ints, track: int) -> None:
     """Copy one component of track 0 or 1 of every event of the block into a row of the scratch."""
-    for j in range(first.size):
-        s[row * BLOCK + j] = column[first[j] + track]
+    start = _B * np.uint64(row)
+    for j in range(np.uint64(first.size)):
+        s[start + j] = column[first[j] + track]
+
+
+@stage
+def _store(
+    s: Floats, events: Ints, hypothesis: int, status: NDArray[np.int32], results: tuple[Floats, Floats, Floats, Floats]
+) -> None:
+    """Copy status, chi2, mass, angle and momenta of one hypothesis to the events of the block."""
+    chi2, mass, theta, fitted = results
+    for j in range(np.uint64(events.size)):
+        i = events[j]
+        f = s[_B * np.uint64(_CONSTRAINT) + j]
+        status[i, hypothesis] = CONVERGED if abs(f) < TOLERANCE else NOT_CONVERGED
+        chi2[i, hypothesis] = s[_B * np.uint64(_CHI2) + j]
+        mass[i, hypothesis] = s[_B * np.uint64(_MASS) + j]
+        theta[i, hypothesis] = s[_B * np.uint64(_THETA) + j]
+        for k in range(6):
+            fitted[i, 6 * hypothesis + k] = s[_B * np.uint64(_P + k) + j]
 
 
 def _load_block(s: Floats, helix: Floats, covariance: Floats, first: Ints) -> None:
@@ -154,29 +173,6 @@ def _load_block(s: Floats, helix: Floats, covariance: Floats, first: Ints) -> No
             _load(s, _V + 6 * track + k, covariance[:, component], first, track)
 
 
-@stage
-def _store(
-    s: Floats,
-    n: int,
-    events: Ints,
-    hypothesis: int,
-    status: NDArray[np.int32],
-    chi2: Floats,
-    mass: Floats,
-    theta: Floats,
-    fitted: Floats,
-) -> None:
-    for j in range(n):
-        i = events[j]
-        f = s[_CONSTRAINT * BLOCK + j]
-        status[i, hypothesis] = CONVERGED if abs(f) < TOLERANCE else NOT_CONVERGED
-        chi2[i, hypothesis] = s[_CHI2 * BLOCK + j]
-        mass[i, hypothesis] = s[_MASS * BLOCK + j]
-        theta[i, hypothesis] = s[_THETA * BLOCK + j]
-        for k in range(6):
-            fitted[i, 6 * hypothesis + k] = s[(_P + k) * BLOCK + j]
-
-
 def fit_missing_photon(
     helix: Floats,
     covariance: Floats,
@@ -184,7 +180,7 @@ def fit_missing_photon(
     masses: tuple[float, ...],
     total_px: float,
     total_energy: float,
-) -> dict[str, NDArray[np.generic]]:
+) -> dict[str, Any]:
     """Fit every event of exactly two tracks as l+ l- and one massless photon, once for each lepton mass.
 
     Parameters
@@ -209,15 +205,16 @@ def fit_missing_photon(
     events = np.flatnonzero(np.diff(track_offsets) == 2)
     first = track_offsets[events]
     scratch = np.zeros(ROWS * BLOCK)
-    for start in range(0, len(events), BLOCK):
-        n = min(BLOCK, len(events) - start)
-        _load_block(scratch, helix, covariance, first[start : start + n])
+    for block in blocks(len(events)):
+        at = events[block]
+        rows = scratch.reshape(ROWS, BLOCK)[:, : len(at)]
+        _load_block(scratch, helix, covariance, first[block])
         for hypothesis, lepton_mass in enumerate(masses):
-            scratch[: _Y0 * BLOCK] = scratch[_Y0 * BLOCK : _V * BLOCK]
+            rows[:_Y0] = rows[_Y0:_V]
             for _ in range(ITERATIONS):
-                iterate_stage(scratch, n, lepton_mass, total_px, total_energy)
-            result_stage(scratch, n, lepton_mass, total_px, total_energy)
-            _store(scratch, n, events[start : start + n], hypothesis, status, chi2, mass, theta, fitted)
+                iterate_stage(scratch, len(at), lepton_mass, total_px, total_energy)
+            result_stage(scratch, len(at), lepton_mass, total_px, total_energy)
+            _store(scratch, at, hypothesis, status, (chi2, mass, theta, fitted))
     return {
         "fit_status": status,
         "fit_chi2": chi2,

@@ -12,15 +12,17 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ..constants import ELECTRON, HYPOTHESIS_MASSES, MUON, PION
+from ..constants import ELECTRON, HYPOTHESIS_MASSES, KAON, MUON, PION, PROTON
 from ..detector import dedx, deposit, emc, muc, tof
 from ..elementary import erf, exp
 from ..event import DetectorRecord, Floats
 from ..geometry.card import Card
-from ..kernel import BLOCK, stage
+from ..kernel import BLOCK, blocks, stage
 
 _TWO_OVER_SQRT_PI = 1.1283791670955126
 N_HYPOTHESES = len(HYPOTHESIS_MASSES)
+_ROWS = 2 * N_HYPOTHESES + 1
+_B = np.uint64(BLOCK)
 
 
 @stage
@@ -80,18 +82,22 @@ def muc_chi_stage(
 
 
 @stage
-def usable_stage(chi: Floats, smallest: Floats) -> None:
-    """Keep the smallest |chi| of the hypotheses so far; what is not a number stays out."""
-    for i in range(np.uint64(chi.size)):
-        size = abs(chi[i])
-        smallest[i] = size if size < smallest[i] else smallest[i]
+def combine_stage(s: Floats, n: int, chi_max: float) -> None:
+    """Add chi^2 of one system where it is used: where |chi| of at least one hypothesis is below the limit.
 
-
-@stage
-def add_stage(chi: Floats, smallest: Floats, chi_max: float, chi2: Floats) -> None:
-    """Add chi^2 of one system where the system is used."""
-    for i in range(np.uint64(chi.size)):
-        chi2[i] = chi2[i] + (chi[i] * chi[i] if smallest[i] < chi_max else 0.0)
+    Rows of the scratch, each of BLOCK numbers: 0-4 chi, 5-9 the sum of chi^2, 10 the number of systems. What is not a
+    number is not below the limit.
+    """
+    for j in range(np.uint64(n)):
+        a, b, c = s[j], s[_B + j], s[_B * np.uint64(2) + j]
+        d, e = s[_B * np.uint64(3) + j], s[_B * np.uint64(4) + j]
+        used = (abs(a) < chi_max) | (abs(b) < chi_max) | (abs(c) < chi_max) | (abs(d) < chi_max) | (abs(e) < chi_max)
+        s[_B * np.uint64(5) + j] += a * a if used else 0.0
+        s[_B * np.uint64(6) + j] += b * b if used else 0.0
+        s[_B * np.uint64(7) + j] += c * c if used else 0.0
+        s[_B * np.uint64(8) + j] += d * d if used else 0.0
+        s[_B * np.uint64(9) + j] += e * e if used else 0.0
+        s[_B * np.uint64(10) + j] += 1.0 if used else 0.0
 
 
 def identify(
@@ -120,8 +126,8 @@ def identify(
     n_systems : ndarray of int, shape (n_tracks,)
     """
     n = len(p)
-    chi2 = np.zeros((n, N_HYPOTHESES), order="F")
-    n_systems = np.zeros(n, dtype=np.int32)
+    chi2 = np.empty((n, N_HYPOTHESES), order="F")
+    n_systems = np.empty(n, dtype=np.int32)
     sine = np.sqrt(np.maximum(1.0 - cosine * cosine, 1e-12))
     n_hits = record.n_hits.astype(np.float64)
     conventions = card.reconstruction
@@ -130,47 +136,29 @@ def identify(
     abs_cosine = np.abs(cosine)
     ionisation, losses, crystals = dedx.parameters(card), deposit.parameters(card), emc.parameters(card)
     iron, iron_table = muc.parameters(card), muc.muc_table(card)
-    chis = np.empty((N_HYPOTHESES, BLOCK))
-    smallest = np.empty(BLOCK)
-    for start in range(0, n, BLOCK):
-        s = slice(start, min(start + BLOCK, n))
+    limit = conventions.pid_chi_max
+    scratch = np.empty(_ROWS * BLOCK)
+    for s in blocks(n):
         size = s.stop - s.start
-        rows = [chis[h, :size] for h in range(N_HYPOTHESES)]
-
-        def use(s: slice = s, size: int = size, rows: list[Floats] = rows) -> None:
-            least = smallest[:size]
-            least[:] = np.inf
-            for row in rows:
-                usable_stage(row, least)
-            for h, row in enumerate(rows):
-                add_stage(row, least, conventions.pid_chi_max, chi2[s, h])
-            n_systems[s] += least < conventions.pid_chi_max
-
+        rows = scratch.reshape(_ROWS, BLOCK)[:, :size]
+        rows[N_HYPOTHESES:] = 0.0
         for row, mass in zip(rows, HYPOTHESIS_MASSES):
             dedx_chi_stage(p[s], sine[s], n_hits[s], record.dedx[s], mass, ionisation, row)
-        use()
+        combine_stage(scratch, size, limit)
         for row, mass in zip(rows, HYPOTHESIS_MASSES):
             tof_chi_stage(p[s], record.tof_path[s], record.tof[s], record.tof_sigma[s], mass, row)
-        use()
+        combine_stage(scratch, size, limit)
         for h in (ELECTRON, MUON, PION):
-            emc_chi_stage(
-                p[s],
-                shower_energy[s],
-                path_factor[s],
-                abs_cosine[s],
-                HYPOTHESIS_MASSES[h],
-                losses,
-                crystals,
-                rows[h],
-            )
-        for h in range(PION + 1, N_HYPOTHESES):
-            rows[h][:] = rows[PION]
-        use()
-        muc_chi_stage(p[s], cosine[s], depth[s], np.uint64(PION), iron_table, iron, rows[PION])
-        for h in range(N_HYPOTHESES):
-            rows[h][:] = rows[PION]
-        muc_chi_stage(p[s], cosine[s], depth[s], np.uint64(MUON), iron_table, iron, rows[MUON])
-        use()
+            mass, columns = HYPOTHESIS_MASSES[h], (p[s], shower_energy[s], path_factor[s], abs_cosine[s])
+            emc_chi_stage(*columns, mass, losses, crystals, rows[h])
+        rows[KAON] = rows[PROTON] = rows[PION]
+        combine_stage(scratch, size, limit)
+        for h in (MUON, PION):
+            muc_chi_stage(p[s], cosine[s], depth[s], np.uint64(h), iron_table, iron, rows[h])
+        rows[ELECTRON] = rows[KAON] = rows[PROTON] = rows[PION]
+        combine_stage(scratch, size, limit)
+        chi2[s] = rows[N_HYPOTHESES : 2 * N_HYPOTHESES].T
+        n_systems[s] = rows[2 * N_HYPOTHESES]
     return chi2, n_systems
 
 

@@ -1,6 +1,7 @@
 """Charged tracks: momentum and position at closest approach, and which of them are good."""
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ def good_stage(d_rho: Floats, dz: Floats, tan_lambda: Floats, cuts: Floats, good
         good[i] = (abs(d_rho[i]) < cuts[0]) & (abs(dz[i]) < cuts[1]) & (cosine < cuts[2])
 
 
-def charged_tracks(helix: Floats, conventions: Reconstruction) -> dict[str, NDArray[np.generic]]:
+def charged_tracks(helix: Floats, conventions: Reconstruction) -> dict[str, Any]:
     """Return the columns of tracks that follow from the helix alone.
 
     Parameters

@@ -1,16 +1,13 @@
 """What a measured track leaves in the drift chamber's ionisation, the time-of-flight counters and the muon counter."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..constants import HYPOTHESIS_MASSES
-from ..detector import dedx, tof
-from ..event import D_RHO, DZ, KAPPA, TAN_LAMBDA, Floats
+from ..arrays import Floats, Keys
+from ..detector import dedx, muc, tof
+from ..event import D_RHO, DZ, KAPPA, TAN_LAMBDA
 from ..geometry.card import Card
-from ..kernel import BLOCK, stage
+from ..kernel import blocks, stage
 from ..rng import DEDX_STREAM, EVENT_TIME_STREAM, TOF_STREAM, normal2, uniform, words
-
-Keys = NDArray[np.uint64]
 
 
 @stage
@@ -47,8 +44,7 @@ def measure_dedx(
     """Return dE/dx of tracks over the plateau; NaN with too few hits."""
     g, u, measured = np.empty(len(p)), np.empty(len(p)), np.empty(len(p))
     constants = dedx.parameters(card)
-    for start in range(0, len(p), BLOCK):
-        s = slice(start, start + BLOCK)
+    for s in blocks(len(p)):
         draw_stage(k0, k1, event[s], particle[s], DEDX_STREAM, g[s], u[s])
         dedx.dedx_stage(p[s], mass[s], n_hits[s], sine[s], g[s], u[s], constants, measured[s])
     return measured
@@ -70,8 +66,7 @@ def measure_tof(
     g, u, zero = np.empty(n), np.empty(n), np.zeros(n)
     true_path, sigma, time, path, expected_sigma = (np.empty(n) for _ in range(5))
     constants = tof.parameters(card)
-    for start in range(0, n, BLOCK):
-        s = slice(start, start + BLOCK)
+    for s in blocks(n):
         draw_stage(k0, k1, event[s], particle[s], TOF_STREAM, g[s], u[s])
         if not card.tof.smear:
             g[s] = 0.0
@@ -85,9 +80,25 @@ def measure_tof(
     return np.where(seen, time, np.nan), np.where(seen, path, np.nan), np.where(seen, total_sigma, np.nan)
 
 
+def measure_muc(
+    event: Keys,
+    particle: Keys,
+    species: Keys,
+    p: Floats,
+    cosine: Floats,
+    phi: Floats,
+    card: Card,
+    k0: np.uint64,
+    k1: np.uint64,
+) -> tuple[Floats, Floats]:
+    """Return depth in the muon counter [cm], NaN outside its chambers, and layers hit."""
+    depth, layers = np.empty(len(p)), np.empty(len(p))
+    constants, table = muc.parameters(card), muc.muc_table(card)
+    for s in blocks(len(p)):
+        columns = event[s], particle[s], p[s], cosine[s], phi[s], species[s]
+        muc.muc_stage(k0, k1, *columns, table, constants, depth[s], layers[s])
+    return depth, layers
+
+
 def _columns(helix: Floats, s: slice) -> tuple[Floats, Floats, Floats, Floats]:
     return helix[s, D_RHO], helix[s, KAPPA], helix[s, DZ], helix[s, TAN_LAMBDA]
-
-
-#: Masses [GeV] by hypothesis.
-MASSES = np.array(HYPOTHESIS_MASSES)

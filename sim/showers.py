@@ -9,22 +9,24 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Floats, Ints
-from ..constants import ELECTRON, HYPOTHESIS_MASSES, MUON
+from ..arrays import Floats, Ints, Keys
+from ..constants import ELECTRON, MUON, PI
 from ..detector import deposit, emc
 from ..elementary import sincos
 from ..geometry.card import Card
 from ..geometry.directions import opening_angle
-from ..kernel import BLOCK, stage
+from ..geometry.helix import wrap
+from ..kernel import blocks, stage
 from ..rng import EMC_POSITION_STREAM, EMC_STREAM, HADRON_STREAM, normal2, uniform, words
-from .particles import Particles
+from .particles import MASSES, Particles
 from .tracks import Tracks
-
-Keys = NDArray[np.uint64]
 
 #: Photons radiated by an electron take the blocks from here on of the streams that its own shower uses.
 _RADIATED = np.uint64(8)
 _OWN = np.uint64(0)
+
+#: Smallest angle [rad] of a shower to the z axis.
+_NEAR_AXIS = 1e-6
 
 
 class Showers(NamedTuple):
@@ -41,13 +43,6 @@ class Showers(NamedTuple):
 
 
 @stage
-def cosine_stage(theta: Floats, cosine: Floats) -> None:
-    """Fill cos(theta)."""
-    for i in range(np.uint64(theta.size)):
-        _, cosine[i] = sincos(theta[i])
-
-
-@stage
 def merge_stage(
     theta: Floats,
     phi: Floats,
@@ -57,7 +52,7 @@ def merge_stage(
     photon: Floats,
     energy: Floats,
 ) -> None:
-    """Add photons that arrive within the size of a cluster to the electron's energy; leave 0 of those in their place."""
+    """Add photons that arrive within the size of a cluster to the electron's energy, and leave 0 in their place."""
     for i in range(np.uint64(energy.size)):
         near = opening_angle(theta[i], phi[i], photon_theta[i], photon_phi[i]) < merge_angle
         energy[i] = energy[i] + (photon[i] if near else 0.0)
@@ -65,51 +60,61 @@ def merge_stage(
 
 
 @stage
-def draw_energy_stage(
-    k0: np.uint64, k1: np.uint64, event: Keys, particle: Keys, block: np.uint64, g: Floats, u: Floats
-) -> None:
-    """Draw the normal of the energy and the uniform of the acceptance."""
-    for i in range(np.uint64(event.size)):
-        a, b, c, _ = words(k0, k1, event[i], particle[i], EMC_STREAM, block)
-        g[i], _ = normal2(a, b)
-        u[i] = uniform(c)
-
-
-@stage
-def accept_stage(cosine: Floats, u: Floats, constants: emc.EmcParameters, energy: Floats) -> None:
-    """Set the energy of what meets no crystals to zero."""
-    for i in range(np.uint64(energy.size)):
-        energy[i] = energy[i] if u[i] < emc.acceptance(abs(cosine[i]), constants) else 0.0
-
-
-@stage
-def place_stage(
+def accept_stage(
     k0: np.uint64,
     k1: np.uint64,
     event: Keys,
     particle: Keys,
     block: np.uint64,
-    scale: float,
-    sigma: Floats,
-    angle: Floats,
-    first: bool,
+    theta: Floats,
+    constants: emc.EmcParameters,
+    energy: Floats,
 ) -> None:
-    """Smear one angle of the showers: theta with the first normal of the position stream, phi with the second."""
-    for i in range(np.uint64(event.size)):
-        a, b, _, _ = words(k0, k1, event[i], particle[i], EMC_POSITION_STREAM, block)
-        g, h = normal2(a, b)
-        angle[i] += scale * sigma[i] * (g if first else h)
+    """Set the energy of what meets no crystals, or curls up before (theta not a number), to zero."""
+    for i in range(np.uint64(energy.size)):
+        _, _, c, _ = words(k0, k1, event[i], particle[i], EMC_STREAM, block)
+        _, cosine = sincos(theta[i])
+        hit = (uniform(c) < emc.acceptance(abs(cosine), constants)) & (theta[i] == theta[i])
+        energy[i] = energy[i] if hit else 0.0
 
 
 @stage
-def time_stage(
-    k0: np.uint64, k1: np.uint64, event: Keys, particle: Keys, block: np.uint64, sigma: float, time: Floats
+def draw_energy_stage(
+    k0: np.uint64,
+    k1: np.uint64,
+    event: Keys,
+    particle: Keys,
+    block: np.uint64,
+    theta: Floats,
+    cosine: Floats,
+    g: Floats,
 ) -> None:
-    """Fill the times of the showers relative to a photon from the interaction."""
+    """Draw the normals of the energies; fill cos(theta)."""
     for i in range(np.uint64(event.size)):
-        _, _, c, d = words(k0, k1, event[i], particle[i], EMC_POSITION_STREAM, block)
-        g, _ = normal2(c, d)
-        time[i] = sigma * g
+        a, b, _, _ = words(k0, k1, event[i], particle[i], EMC_STREAM, block)
+        g[i], _ = normal2(a, b)
+        _, cosine[i] = sincos(theta[i])
+
+
+@stage
+def draw_position_stage(
+    k0: np.uint64, k1: np.uint64, event: Keys, particle: Keys, block: np.uint64, g: Floats, h: Floats, time: Floats
+) -> None:
+    """Draw the normals of polar angle, azimuth and time."""
+    for i in range(np.uint64(event.size)):
+        a, b, c, d = words(k0, k1, event[i], particle[i], EMC_POSITION_STREAM, block)
+        g[i], h[i] = normal2(a, b)
+        time[i], _ = normal2(c, d)
+
+
+@stage
+def place_stage(
+    scale: float, theta_sigma: Floats, phi_sigma: Floats, g: Floats, h: Floats, theta: Floats, phi: Floats
+) -> None:
+    """Smear the directions of showers with normals g and h; showers stay off the axis."""
+    for i in range(np.uint64(theta.size)):
+        theta[i] = min(max(theta[i] + scale * theta_sigma[i] * g[i], _NEAR_AXIS), PI - _NEAR_AXIS)
+        phi[i] = wrap(phi[i] + scale * phi_sigma[i] * h[i])
 
 
 @stage
@@ -130,46 +135,50 @@ class _Impacts(NamedTuple):
     phi: Floats
     energy: Floats
 
+    def take(self, chosen: Ints) -> "_Impacts":
+        """Return the chosen impacts."""
+        return _Impacts._make(column[chosen] for column in self)
+
+
+def _arriving(impacts: _Impacts, block: np.uint64, card: Card, k0: np.uint64, k1: np.uint64) -> _Impacts:
+    """Return the impacts that meet crystals."""
+    constants = emc.parameters(card)
+    energy = impacts.energy.copy()
+    for s in blocks(len(energy)):
+        accept_stage(k0, k1, impacts.event[s], impacts.particle[s], block, impacts.theta[s], constants, energy[s])
+    return impacts._replace(energy=energy).take(np.flatnonzero(energy > 0.0))
+
 
 def _measured(impacts: _Impacts, block: np.uint64, resolve: bool, card: Card, k0: np.uint64, k1: np.uint64) -> Showers:
     """Return the showers of deposits, those above the threshold; `resolve` smears the energy (else it is final)."""
-    n = len(impacts.rows)
+    rows, events, particles, theta, phi, energy = _arriving(impacts, block, card, k0, k1)
+    n = len(rows)
     constants = emc.parameters(card)
-    cosine, g, u, measured, time = (np.empty(n) for _ in range(5))
+    cosine, g, h, time = (np.empty(n) for _ in range(4))
     sigmas = np.empty(n), np.empty(n), np.empty(n)
     scale = 1.0 if card.emc.smear else 0.0
-    theta, phi, energy = impacts.theta.copy(), impacts.phi.copy(), impacts.energy.copy()
-    for start in range(0, n, BLOCK):
-        s = slice(start, start + BLOCK)
-        event, particle = impacts.event[s], impacts.particle[s]
-        cosine_stage(theta[s], cosine[s])
-        draw_energy_stage(k0, k1, event, particle, block, g[s], u[s])
-        accept_stage(cosine[s], u[s], constants, energy[s])
+    for s in blocks(n):
+        event, particle = events[s], particles[s]
+        draw_energy_stage(k0, k1, event, particle, block, theta[s], cosine[s], g[s])
         if resolve:
-            emc.energy_stage(energy[s], cosine[s], g[s], constants, measured[s])
-        else:
-            measured[s] = energy[s]
-        emc.shower_sigma_stage(measured[s], cosine[s], constants, *(sigma[s] for sigma in sigmas))
-        place_stage(k0, k1, event, particle, block, scale, sigmas[1][s], theta[s], True)
-        place_stage(k0, k1, event, particle, block, scale, sigmas[2][s], phi[s], False)
-        time_stage(k0, k1, event, particle, block, scale * card.emc.time_sigma, time[s])
-    # a comparison with NaN, where a track never arrives, is false
-    seen = np.flatnonzero((measured > card.emc.cluster_threshold) & (energy > 0.0))
-    columns = (impacts.rows, measured, np.clip(theta, 1e-6, np.pi - 1e-6), phi, time, *sigmas)
-    return Showers(*(column[seen] for column in columns))
+            emc.energy_stage(energy[s], cosine[s], g[s], constants, energy[s])
+        emc.shower_sigma_stage(energy[s], cosine[s], constants, *(sigma[s] for sigma in sigmas))
+        draw_position_stage(k0, k1, event, particle, block, g[s], h[s], time[s])
+        place_stage(scale, sigmas[1][s], sigmas[2][s], g[s], h[s], theta[s], phi[s])
+    time *= scale * card.emc.time_sigma
+    seen = np.flatnonzero(energy > card.emc.cluster_threshold)
+    return Showers._make(column[seen] for column in (rows, energy, theta, phi, time, *sigmas))
 
 
 def _photon_impacts(particles: Particles, chosen: Ints, energy: Floats, card: Card) -> _Impacts:
     """Return where straight lines from the production points meet the calorimeter."""
     constants = emc.parameters(card)
     theta, phi = np.empty(len(chosen)), np.empty(len(chosen))
-    line = particles.take(chosen)
-    for start in range(0, len(chosen), BLOCK):
-        s = slice(start, start + BLOCK)
-        emc.photon_impact_stage(
-            line.x[s], line.y[s], line.z[s], line.px[s], line.py[s], line.pz[s], constants, theta[s], phi[s]
-        )
-    return _Impacts(chosen, line.event, line.particle, theta, phi, energy)
+    x, y, z = particles.x[chosen], particles.y[chosen], particles.z[chosen]
+    px, py, pz = particles.px[chosen], particles.py[chosen], particles.pz[chosen]
+    for s in blocks(len(chosen)):
+        emc.photon_impact_stage(x[s], y[s], z[s], px[s], py[s], pz[s], constants, theta[s], phi[s])
+    return _Impacts(chosen, particles.event[chosen], particles.particle[chosen], theta, phi, energy)
 
 
 def photon_showers(particles: Particles, chosen: Ints, card: Card, k0: np.uint64, k1: np.uint64) -> Showers:
@@ -194,53 +203,71 @@ def track_showers(
     charged : ndarray of int, shape (n_charged,)
         Rows of the charged particles.
     species : ndarray of int, shape (n_charged,)
-        Their hypotheses.
+        Their hypotheses, in ascending order.
     tracks : Tracks
         Their momenta, what they radiated, and where they meet the calorimeter.
     card : Card
     k0, k1 : numpy.uint64
         Key of the random numbers.
     """
-    theta, phi, path_factor = tracks.impact_theta, tracks.impact_phi, tracks.path_factor
-    electrons, muons = np.flatnonzero(species == ELECTRON), np.flatnonzero(species == MUON)
-    hadrons = np.flatnonzero(species > MUON)
-    showers = []
+    bounds = np.searchsorted(species, (ELECTRON, MUON, MUON + 1, len(MASSES)))
+    electrons, muons, hadrons = (slice(*bounds[i : i + 2]) for i in range(3))
 
-    def impacts(of: Ints, energy: Floats) -> _Impacts:
+    def impacts(of: slice, energy: Floats) -> _Impacts:
         rows = charged[of]
-        return _Impacts(rows, particles.event[rows], particles.particle[rows], theta[of], phi[of], energy)
+        columns = particles.event[rows], particles.particle[rows], tracks.impact_theta[of], tracks.impact_phi[of]
+        return _Impacts(rows, *columns, energy)
 
-    kept = 1.0 - tracks.radiated[electrons]
-    energy = particles.energy[charged[electrons]] * kept
-    photon = particles.energy[charged[electrons]] * tracks.radiated[electrons]
-    start_of = _photon_impacts(particles, charged[electrons], photon, card)
-    arriving = np.where(np.isfinite(theta[electrons]), energy, 0.0)
-    merge_stage(theta[electrons], phi[electrons], start_of.theta, start_of.phi, card.emc.merge_angle, photon, arriving)
-    showers.append(_measured(impacts(electrons, arriving), _OWN, True, card, k0, k1))
-    showers.append(_measured(start_of, _RADIATED, True, card, k0, k1))
+    own, radiated = _electron_energies(particles, charged[electrons], electrons, tracks, card)
+    deposits = _deposits(particles, charged, species, tracks, muons, hadrons, card, k0, k1)
+    others = slice(muons.start, hadrons.stop)
+    return [
+        _measured(impacts(electrons, own), _OWN, True, card, k0, k1),
+        _measured(radiated, _RADIATED, True, card, k0, k1),
+        _measured(impacts(others, deposits[others]), _OWN, False, card, k0, k1),
+    ]
 
-    muon_deposit, hadron_deposits = np.empty(len(muons)), np.empty(len(hadrons))
-    losses = deposit.parameters(card)
-    masses = np.array(HYPOTHESIS_MASSES)[species]
-    rows = charged[muons]
-    g1, g2 = np.empty(len(muons)), np.empty(len(muons))
-    draw_ionisation_stage(k0, k1, particles.event[rows], particles.particle[rows], g1, g2)
-    deposit.ionisation_stage(tracks.p[muons], masses[muons], path_factor[muons], g1, g2, losses, muon_deposit)
-    showers.append(_measured(impacts(muons, muon_deposit), _OWN, False, card, k0, k1))
 
-    rows = charged[hadrons]
-    deposit.hadron_stage(
-        k0,
-        k1,
-        particles.event[rows],
-        particles.particle[rows],
-        tracks.p[hadrons],
-        masses[hadrons],
-        particles.charge[rows],
-        path_factor[hadrons],
-        deposit.hadron_table(card),
-        losses,
-        hadron_deposits,
+def _electron_energies(
+    particles: Particles, rows: Ints, electrons: slice, tracks: Tracks, card: Card
+) -> tuple[Floats, _Impacts]:
+    """Return the energy that arrives with every electron, and the photons that arrive away from it."""
+    energy, lost = particles.energy[rows], tracks.radiated[electrons]
+    own, photon = energy * (1.0 - lost), energy * lost
+    radiated = _photon_impacts(particles, rows, photon, card)
+    merge_stage(
+        tracks.impact_theta[electrons],
+        tracks.impact_phi[electrons],
+        radiated.theta,
+        radiated.phi,
+        card.emc.merge_angle,
+        photon,
+        own,
     )
-    showers.append(_measured(impacts(hadrons, hadron_deposits), _OWN, False, card, k0, k1))
-    return showers
+    return own, radiated
+
+
+def _deposits(
+    particles: Particles,
+    charged: Ints,
+    species: NDArray[np.int64],
+    tracks: Tracks,
+    muons: slice,
+    hadrons: slice,
+    card: Card,
+    k0: np.uint64,
+    k1: np.uint64,
+) -> Floats:
+    """Return the energy [GeV] that muons and hadrons leave in the crystals, in the order of `charged`."""
+    n = len(charged)
+    energy, g1, g2 = np.empty(n), np.empty(n), np.empty(n)
+    losses, table = deposit.parameters(card), deposit.hadron_table(card)
+    event, particle, charge = particles.event[charged], particles.particle[charged], particles.charge[charged]
+    p, mass, factor = tracks.p, MASSES[species], tracks.path_factor
+    for s in blocks(muons.stop, muons.start):
+        draw_ionisation_stage(k0, k1, event[s], particle[s], g1[s], g2[s])
+        deposit.ionisation_stage(p[s], mass[s], factor[s], g1[s], g2[s], losses, energy[s])
+    for s in blocks(hadrons.stop, hadrons.start):
+        columns = event[s], particle[s], p[s], mass[s], charge[s], factor[s]
+        deposit.hadron_stage(k0, k1, *columns, table, losses, energy[s])
+    return energy

@@ -5,13 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..detector import muc
 from ..event import KAPPA, DetectorRecord, TruthEvents
 from ..geometry.card import Card, card_hash, load_card
-from ..kernel import BLOCK, stage
+from ..kernel import stage
 from ..rng import TRIGGER_STREAM, key, uniform, words
-from .counters import MASSES, measure_dedx, measure_tof
-from .particles import Particles, final_state, species_of
+from .counters import measure_dedx, measure_muc, measure_tof
+from .particles import MASSES, Particles, final_state, species_of
 from .showers import Showers, photon_showers, track_showers
 from .tracks import Tracks, measure_tracks
 
@@ -55,6 +54,8 @@ def simulate(truth: TruthEvents, card: Card | str | Path = "besiii", *, seed: in
     particles = final_state(truth, card, k0, k1)
     charged = np.flatnonzero(particles.charge != 0.0)
     species = species_of(particles.pdg[charged])
+    order = np.argsort(species, kind="stable")
+    charged, species = charged[order], species[order]
     tracks = measure_tracks(particles.take(charged), species, card, k0, k1)
     photons = np.flatnonzero(particles.pdg == 22)
     showers = [
@@ -99,49 +100,36 @@ def _track_columns(
 ) -> dict[str, Array]:
     """Return the track table: the tracks found in triggered events, with what the counters saw of them."""
     chosen = np.flatnonzero(tracks.found & triggered[particles.row[charged]])
+    chosen = chosen[np.argsort(charged[chosen], kind="stable")]
     rows = charged[chosen]
     event, particle = particles.event[rows], particles.particle[rows]
     mass, p = MASSES[species[chosen]], tracks.p[chosen]
-    helix = np.asfortranarray(tracks.helix[chosen])
-    true_helix = np.asfortranarray(tracks.true_helix[chosen])
-    pt = 1.0 / np.abs(true_helix[:, KAPPA])
-    sine = np.minimum(pt / p, 1.0)
-    cosine = particles.pz[rows] / np.sqrt(particles.px[rows] ** 2 + particles.py[rows] ** 2 + particles.pz[rows] ** 2)
+    helix, true_helix = _rows(tracks.helix, chosen), _rows(tracks.true_helix, chosen)
+    px, py, pz = particles.px[rows], particles.py[rows], particles.pz[rows]
+    cosine = pz / np.sqrt(px * px + py * py + pz * pz)
+    sine = np.minimum(1.0 / np.abs(true_helix[:, KAPPA]) / p, 1.0)
     n_hits = tracks.n_hits[chosen]
     time, path, sigma = measure_tof(event, particle, mass, p, true_helix, helix, card, k0, k1)
-    depth, layers = np.empty(len(chosen)), np.empty(len(chosen))
-    phi = tracks.impact_phi[chosen]
-    constants, table = muc.parameters(card), muc.muc_table(card)
-    hypothesis = species[chosen].astype(np.uint64)
-    for start in range(0, len(chosen), BLOCK):
-        s = slice(start, start + BLOCK)
-        muc.muc_stage(
-            k0,
-            k1,
-            event[s],
-            particle[s],
-            p[s],
-            cosine[s],
-            phi[s],
-            hypothesis[s],
-            table,
-            constants,
-            depth[s],
-            layers[s],
-        )
+    kinds = species[chosen].astype(np.uint64)
+    depth, layers = measure_muc(event, particle, kinds, p, cosine, tracks.impact_phi[chosen], card, k0, k1)
     return {
         "track_offsets": _offsets(particles.row[rows], len(triggered)),
         "track_truth": particle.astype(np.int32),
         "helix": helix,
-        "covariance": np.asfortranarray(tracks.covariance[chosen]),
-        "n_hits": n_hits,
-        "dedx": measure_dedx(event, particle, mass, p, n_hits.astype(np.float64), sine, card, k0, k1),
+        "covariance": _rows(tracks.covariance, chosen),
+        "n_hits": n_hits.astype(np.int32),
+        "dedx": measure_dedx(event, particle, mass, p, n_hits, sine, card, k0, k1),
         "tof": time,
         "tof_path": path,
         "tof_sigma": sigma,
         "muc_depth": depth,
         "muc_layers": layers.astype(np.int32),
     }
+
+
+def _rows(table: Array, chosen: Array) -> Array:
+    """Return rows of an (n, k) table that is stored component by component, as is the result."""
+    return np.take(table.T, chosen, axis=1, mode="clip").T
 
 
 def _shower_columns(particles: Particles, showers: list[Showers], triggered: Array) -> dict[str, Array]:

@@ -6,18 +6,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..constants import ELECTRON, HYPOTHESIS_MASSES, MUON
+from ..arrays import Floats
+from ..constants import ELECTRON, HYPOTHESES, MUON
 from ..detector import emc
-from ..detector.material import bremsstrahlung_stage, radiators
+from ..detector.material import Radiator, bremsstrahlung_stage, radiators
 from ..detector.track_table import (
-    interpolate_stage,
+    TrackTable,
+    covariance_stage,
+    interpolate_rows_stage,
     locate_stage,
     smear_stage,
-    square_stage,
     track_table,
 )
 from ..elementary import erf
-from ..event import Floats
 from ..geometry.card import Card
 from ..geometry.helix import helix_at_origin
 from ..kernel import BLOCK, stage
@@ -35,7 +36,7 @@ ROWS = 46
 
 
 class Tracks(NamedTuple):
-    """Columns of all charged particles of a chunk, found or not.
+    """Columns of all charged particles of a chunk, found or not, in the order of their species.
 
     The true helix and momentum are those after bremsstrahlung; `impact_*` is where that helix meets the calorimeter,
     `path_factor` the path there per depth, NaN where it curls.
@@ -44,7 +45,7 @@ class Tracks(NamedTuple):
     found: NDArray[np.bool_]
     helix: Floats
     covariance: Floats
-    n_hits: NDArray[np.int32]
+    n_hits: Floats
     true_helix: Floats
     p: Floats
     radiated: Floats
@@ -144,81 +145,85 @@ def measure_tracks(
     particles : Particles
         Charged particles in the laboratory.
     species : ndarray of int, shape (n,)
-        Index of the hypothesis that each of them is.
+        Index of the hypothesis that each of them is, in ascending order.
     card : Card
     k0, k1 : numpy.uint64
         Key of the random numbers.
     """
-    n = len(particles.row)
+    n = len(species)
     tracks = Tracks(
-        np.zeros(n, dtype=bool),
+        np.empty(n, dtype=bool),
         np.empty((n, 5), order="F"),
         np.empty((n, 15), order="F"),
-        np.zeros(n, dtype=np.int32),
+        np.empty(n),
         np.empty((n, 5), order="F"),
         *(np.empty(n) for _ in range(5)),
     )
-    s = np.zeros(ROWS * BLOCK)
-    for hypothesis in range(len(HYPOTHESIS_MASSES)):
-        chosen = np.flatnonzero(species == hypothesis)
-        for start in range(0, len(chosen), BLOCK):
-            _measure_block(particles, chosen[start : start + BLOCK], hypothesis, card, k0, k1, s, tracks)
+    scratch = np.zeros(ROWS * BLOCK)
+    bounds = np.searchsorted(species, np.arange(len(HYPOTHESES) + 1))
+    for hypothesis in range(len(HYPOTHESES)):
+        response = _response(card, hypothesis)
+        for start in range(bounds[hypothesis], bounds[hypothesis + 1], BLOCK):
+            block = slice(start, min(start + BLOCK, bounds[hypothesis + 1]))
+            _measure_block(particles, block, response, k0, k1, scratch, tracks)
     return tracks
+
+
+class _Response(NamedTuple):
+    """What a card says about the tracks of one hypothesis."""
+
+    hypothesis: int
+    card: Card
+    matter: tuple[Radiator, ...]
+    table: TrackTable
+    efficiency: float
+    calorimeter: emc.EmcParameters
+
+
+def _response(card: Card, hypothesis: int) -> _Response:
+    mdc = card.mdc
+    efficiency = {ELECTRON: mdc.efficiency_electron, MUON: mdc.efficiency_muon}.get(hypothesis, mdc.efficiency_hadron)
+    matter = radiators(card) if hypothesis == ELECTRON and mdc.smear else ()
+    return _Response(hypothesis, card, matter, track_table(card), efficiency, emc.parameters(card))
 
 
 def _measure_block(
     particles: Particles,
-    chosen: NDArray[np.int64],
-    hypothesis: int,
-    card: Card,
+    block: slice,
+    response: _Response,
     k0: np.uint64,
     k1: np.uint64,
     s: Floats,
     tracks: Tracks,
 ) -> None:
-    n, mdc = len(chosen), card.mdc
+    n, mdc, table = block.stop - block.start, response.card.mdc, response.table
     rows = s.reshape(ROWS, BLOCK)[:, :n]
-    event, index = particles.event[chosen], particles.particle[chosen]
-    for row, column in (
-        (_X, particles.x),
-        (_Y, particles.y),
-        (_Z, particles.z),
-        (_PX, particles.px),
-        (_PY, particles.py),
-        (_PZ, particles.pz),
-        (_CHARGE, particles.charge),
-    ):
-        np.take(column, chosen, out=rows[row])
-    helix_stage(s, n, card.field.bz)
-    if hypothesis == ELECTRON and card.mdc.smear:
+    event, index = particles.event[block], particles.particle[block]
+    sources = ("x", "y", "z", "px", "py", "pz", "charge")
+    for row, name in zip((_X, _Y, _Z, _PX, _PY, _PZ, _CHARGE), sources):
+        rows[row] = getattr(particles, name)[block]
+    helix_stage(s, n, response.card.field.bz)
+    if response.matter:
         sine, kept = rows[_PT] / rows[_P], np.empty(n)
-        for number, radiator in enumerate(radiators(card)):
+        for number, radiator in enumerate(response.matter):
             bremsstrahlung_stage(k0, k1, event, index, number, radiator.thickness, sine, kept)
             radiate_stage(kept, s)
-    table = track_table(card)
     node = np.empty(n, dtype=np.uint64)
-    locate_stage(rows[_P], rows[_SIGNED_COS], hypothesis, table.log_p_min, table.per_log_p, node, rows[_FP], rows[_FC])
-    for entry in range(16):
-        interpolate_stage(table.values, node, rows[_FP], rows[_FC], entry, rows[entry])
+    grid = (response.hypothesis, table.log_p_min, table.per_log_p)
+    locate_stage(rows[_P], rows[_SIGNED_COS], *grid, node, rows[_FP], rows[_FC])
+    interpolate_rows_stage(table.values, node, rows[_FP], rows[_FC], s)
     draw_stage(k0, k1, event, index, s)
     smear_stage(s, n, 1.0 if mdc.smear else 0.0, mdc.tail_fraction, mdc.tail_scale)
-    plateau = {ELECTRON: mdc.efficiency_electron, MUON: mdc.efficiency_muon}.get(hypothesis, mdc.efficiency_hadron)
     turn_on = (mdc.pt_threshold, mdc.pt_width, mdc.cos_edge, mdc.cos_width)
-    found_stage(k0, k1, event, index, s, plateau, turn_on, float(mdc.min_hits))
-    out = np.empty(n)
-    entry = 0
-    for i in range(5):
-        for k in range(i + 1):
-            square_stage(s, n, mdc.covariance_scale, i, k, out)
-            tracks.covariance[chosen, entry] = out
-            entry += 1
-    for i in range(5):
-        tracks.helix[chosen, i] = rows[_MEASURED + i]
-        tracks.true_helix[chosen, i] = rows[_TRUE + i]
-    tracks.n_hits[chosen] = np.floor(rows[_N_HITS] + 0.5)
-    tracks.found[chosen] = rows[_FOUND] > 0.5
-    tracks.p[chosen] = rows[_P]
-    tracks.radiated[chosen] = rows[_RADIATED]
-    theta, phi, path_factor = np.empty(n), np.empty(n), np.empty(n)
-    emc.track_impact_stage(*rows[_TRUE : _TRUE + 5], emc.parameters(card), theta, phi, path_factor)
-    tracks.impact_theta[chosen], tracks.impact_phi[chosen], tracks.path_factor[chosen] = theta, phi, path_factor
+    found_stage(k0, k1, event, index, s, response.efficiency, turn_on, float(mdc.min_hits))
+    covariance_stage(s, n, mdc.covariance_scale)
+    tracks.covariance[block] = rows[:_N_HITS].T
+    tracks.helix[block] = rows[_MEASURED : _MEASURED + 5].T
+    tracks.true_helix[block] = rows[_TRUE : _TRUE + 5].T
+    np.floor(rows[_N_HITS] + 0.5, out=tracks.n_hits[block])
+    np.greater(rows[_FOUND], 0.5, out=tracks.found[block])
+    tracks.p[block] = rows[_P]
+    tracks.radiated[block] = rows[_RADIATED]
+    d_rho, phi0, kappa, dz, tan_lambda = rows[_TRUE : _TRUE + 5]
+    theta, phi, path_factor = tracks.impact_theta[block], tracks.impact_phi[block], tracks.path_factor[block]
+    emc.track_impact_stage(d_rho, phi0, kappa, dz, tan_lambda, response.calorimeter, theta, phi, path_factor)
