@@ -360,8 +360,6 @@ def pseudo_data(
     inject : tuple of float, optional
         Mass [GeV] and epsilon of a dark photon.
     """
-    if mode not in MODES:
-        raise ValueError(f"pseudo_data = {mode!r}, allowed: {', '.join(MODES)}")
     counts = np.zeros((len(CHANNELS), len(producer.edges) - 1))
     samples: list[Sample] = []
     drawn: dict[str, Expectation] = {}

@@ -26,7 +26,7 @@ from .event import CHANNELS, Floats, SelectedEvents
 from .geometry.card import Card, card_hash, load_card
 from .pipeline import CHUNK, default_jobs
 from .rng import check_seed
-from .samples import FileSource, Producer, PseudoData, Sample, pseudo_data
+from .samples import MODES, FileSource, Producer, PseudoData, Sample, pseudo_data
 
 
 class Corrections(NamedTuple):
@@ -274,6 +274,8 @@ def search(
     ValueError, TypeError, OSError
         For wrong arguments or files, before anything is computed where possible.
     """
+    if pseudo_data not in MODES:
+        raise ValueError(f"pseudo_data = {pseudo_data!r}, allowed: {', '.join(MODES)}")
     target = None if out is None else check_output_folder(out, overwrite=overwrite)
     setting = prepare(search, card, luminosity, seed, jobs, chunk, quiet, inputs, external)
     injected = parse_injection(inject, setting.card.beam.sqrt_s)

@@ -1,0 +1,153 @@
+"""The whole search in small: a tiny luminosity and tiny samples, through all of its modes and outputs."""
+
+import csv
+import importlib.resources
+import json
+
+import besfast
+import numpy as np
+import pytest
+from besfast.analysis.search_card import load_search
+
+SMALL = {
+    "luminosity = 2.93 ": "luminosity = 0.05 ",
+    "simulated = 14_400_000\nslices = 16": "simulated = 131072\nslices = 2",
+    "simulated = 2_000_000\nslices = 4": "simulated = 131072\nslices = 2",
+    "simulated = 1_000_000": "simulated = 65536",
+    "simulated = 300_000": "simulated = 65536",
+    "simulated = 200_000": "simulated = 65536",
+    "simulated = 100_000": "simulated = 65536",
+    "mass_step = 0.1 ": "mass_step = 0.3 ",
+    "events = 20000": "events = 2048",
+}
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """Return the path of the packaged search with small samples."""
+    text = (importlib.resources.files("besfast.analysis") / "besiii_dark_photon.toml").read_text()
+    for old, new in SMALL.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    path = tmp_path_factory.mktemp("search") / "small.toml"
+    path.write_text(text)
+    return path
+
+
+def rows(path):
+    with open(path) as file:
+        return list(csv.DictReader(line for line in file if not line.startswith("#")))
+
+
+@pytest.fixture(scope="module")
+def result(small, tmp_path_factory):
+    out = tmp_path_factory.mktemp("out") / "result"
+    return besfast.search(small, out=out, seed=3, jobs=2, chunk=8192, inject="2.505:0.02")
+
+
+def test_folder_holds_everything(result):
+    names = {path.name for path in result.out.iterdir()}
+    figures = {f"{stem}.{kind}" for stem in ("spectra", "residuals", "epsilon") for kind in ("png", "pdf")}
+    assert names == figures | {"cutflow.csv", "spectra.csv", "limits.csv", "expected_limits.csv", "manifest.json"}
+    limits = rows(result.out / "limits.csv")
+    assert len(limits) == 4 * 165
+    needed = (
+        "mass_low mass_high combination n background background_error leverage residual significance pull n_up n_b "
+        "containment n_f delta_syst epsilon2_up epsilon_up method delta flags"
+    )
+    assert set(needed.split()) <= set(limits[0])
+    spectra = rows(result.out / "spectra.csv")
+    assert len(spectra) == 2 * 190
+    manifest = json.loads((result.out / "manifest.json").read_text())
+    assert manifest["seed"] == "3"
+    assert len(set(manifest["seeds"].values())) == len(manifest["seeds"])
+
+
+def test_cutflow_falls_and_ends_in_the_spectrum(result):
+    flow = rows(result.out / "cutflow.csv")
+    for sample in {(row["sample"], row["process"], row["channel"]) for row in flow}:
+        entries = [int(r["entries"]) for r in flow if (r["sample"], r["process"], r["channel"]) == sample]
+        assert entries == sorted(entries, reverse=True)
+        assert len(entries) == 9
+    data = [r for r in flow if r["sample"] == "data" and r["cut"] == "mass_range" and r["channel"] == "mumu"]
+    counts = [r for r in rows(result.out / "spectra.csv") if r["channel"] == "mumu"]
+    assert sum(int(r["entries"]) for r in data) == sum(float(r["n"]) for r in counts)
+
+
+def test_injected_signal_stands_out(result):
+    """At 0.05 fb^-1, epsilon = 0.02 gives hundreds of events in one bin of the mumu spectrum."""
+    mumu = result.limits["combination"] == "mumu"
+    low = np.asarray(result.limits["mass_low"])[mumu]
+    pull = np.asarray(result.limits["pull"])[mumu]
+    assert low[np.argmax(pull)] == pytest.approx(2.50)
+    assert pull.max() > 6.0
+
+
+def test_counts_are_integers_and_limits_are_finite(result):
+    for channel in result.channels:
+        assert np.array_equal(channel.n, np.round(channel.n))
+    assert np.all(np.isfinite(result.limits["epsilon_up"]))
+    assert np.all(np.asarray(result.limits["epsilon_up"]) > 0.0)
+
+
+def test_threads_and_chunks_change_no_bit(small, result, tmp_path):
+    """limits.csv of one thread and another chunk is the same file, bit for bit."""
+    other = besfast.search(small, out=tmp_path / "other", seed=3, jobs=1, chunk=4096, inject="2.505:0.02")
+    for name in ("limits.csv", "expected_limits.csv", "spectra.csv", "cutflow.csv"):
+        assert (other.out / name).read_bytes() == (result.out / name).read_bytes(), name
+
+
+def test_asimov_is_the_expectation(small):
+    """Without fluctuations the observed limit is close to the expected one everywhere the fit describes the shape."""
+    asimov = besfast.search(small, out=None, seed=3, jobs=2, pseudo_data="asimov")
+    ratio = np.asarray(asimov.limits["epsilon_up"]) / np.asarray(asimov.expected["epsilon_up"])
+    assert np.median(np.abs(ratio - 1.0)) < 0.05
+
+
+def test_measured_spectrum_in_place_of_pseudo_data(small, result, tmp_path):
+    """A spectrum given as a file gives the limits of that spectrum."""
+    path = tmp_path / "spectrum.csv"
+    lines = ["# a measured spectrum", "mass_low,mass_high,channel,n"]
+    for row in rows(result.out / "spectra.csv"):
+        lines.append(f"{row['mass_low']},{row['mass_high']},{row['channel']},{float(row['n'])}")
+    path.write_text("\n".join(lines) + "\n")
+    again = besfast.search(small, out=None, seed=3, jobs=2, data=path)
+    assert np.array_equal(again.limits["epsilon_up"], result.limits["epsilon_up"])
+
+
+def test_existing_folder_is_kept(small, result):
+    with pytest.raises(FileExistsError, match="exists already"):
+        besfast.search(small, out=result.out, seed=3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"luminosity": -1.0}, "luminosity"),
+        ({"inject": "abc"}, "MASS:EPSILON"),
+        ({"inject": "5.0:1e-3"}, "allowed"),
+        ({"pseudo_data": "nonsense"}, "hybrid"),
+        ({"jobs": 0}, "jobs"),
+        ({"chunk": 1000}, "1024"),
+        ({"seed": -1}, "seed"),
+        ({"inputs": ["nonsense=x"]}, "PROCESS=FILE"),
+        ({"card": "nonsense"}, "nonsense"),
+    ],
+)
+def test_wrong_arguments_are_named(small, tmp_path, arguments, message):
+    with pytest.raises((ValueError, OSError), match=message):
+        besfast.search(small, out=tmp_path / "x", **arguments)
+    assert not (tmp_path / "x").exists()
+
+
+def test_double_count_is_refused(small, tmp_path):
+    """ee_bhabha contains ee_annihilation: a search that adds both is refused."""
+    text = small.read_text() + (
+        '\n[[process]]\nname = "ee_annihilation"\nsimulated = 65536\nmass_min = 1.45\nmass_max = 3.46\n'
+        "theta_gamma_max = 0.13\nlepton_theta_min = 0.375\nlepton_pt_min = 0.275\n"
+    )
+    path = tmp_path / "double.toml"
+    path.write_text(text)
+    assert load_search(path).process[-1].name == "ee_annihilation"
+    with pytest.raises(ValueError, match="ee_annihilation"):
+        besfast.search(path, out=None, seed=1)
