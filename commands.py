@@ -192,7 +192,8 @@ def limit(options: argparse.Namespace) -> None:
     """Write limits from selected events or a measured spectrum."""
     from .analysis.search_card import load_search
     from .analysis.spectrum import read_spectra
-    from .workflow import limits_of_spectra, spectra_of_selected
+    from .limit_inputs import spectra_of_selected
+    from .workflow import limits_of_spectra
 
     jobs = jobs_of(options)
     check_output(options.output, overwrite=options.overwrite)

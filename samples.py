@@ -1,4 +1,4 @@
-"""The samples of a search: simulated expectations, pseudo-data, and signals for the containment.
+"""The samples of a search: weighted simulation, pseudo-data event by event, and signals for the containment.
 
 Every sample has seeds of its own, derived from the seed of the run, the kind of sample and the process, so that no two
 share an event, and adding one changes none of the others.
@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from .analysis.corrections import EE, MUMU, Expected, containment, expected_events
+from .analysis.corrections import Expected, containment, expected_events
 from .analysis.pseudo_data import poisson_numbers
 from .analysis.search_card import ProcessOptions, Search
 from .analysis.selection import Cutflow
-from .analysis.smooth import Pieces, Smooth, product, smooth, smooth_pieces
+from .analysis.smooth import Smooth, smooth
 from .event import CHANNELS, Floats, TruthEvents, select_events
 from .geometry.card import Card
 from .pipeline import CHUNK, Chain, fill_spectra
@@ -26,13 +26,8 @@ from .sim.processes import check_sum
 #: 1 fb^-1 in nb^-1.
 PER_FB = 1e6
 
-#: Where the expectation of a process is smooth and large: the channel that it dominates.
-MAIN_CHANNEL = {"mumu_isr": MUMU, "ee_bhabha": EE, "ee_annihilation": EE}
-
 #: Width [GeV] of the slices from which a generated spectrum is measured.
 SLICE_WIDTH = 0.05
-
-MODES = ("hybrid", "events", "asimov")
 
 
 class FileSource:
@@ -46,10 +41,12 @@ class FileSource:
         self.truth = truth
         self.cross_section = truth.cross_section
         self.cross_section_error = truth.cross_section_error
+        self.overflow = 0.0
 
     def events(self, start: int, n: int) -> TruthEvents:
         """Return events start to start + n of the file."""
-        return select_events(self.truth, start, start + n)
+        truth: TruthEvents = select_events(self.truth, start, start + n)
+        return truth
 
 
 class Sample(NamedTuple):
@@ -63,13 +60,15 @@ class Sample(NamedTuple):
     cross_section: float
     cross_section_error: float
     n_generated: int
+    overflow: float
 
     def report(self) -> dict[str, Any]:
-        """Return what the manifest says of this sample."""
+        """Return what the manifest says of this sample; `overflow` is the share of events above the maximum weight."""
         return {
             "cross_section_nb": self.cross_section,
             "cross_section_error_nb": self.cross_section_error,
             "events": self.n_generated,
+            "overflow": self.overflow,
             "selected": {channel: int(self.entries[c].sum()) for c, channel in enumerate(CHANNELS)},
         }
 
@@ -91,6 +90,7 @@ def _joined(label: str, parts: list[Sample]) -> Sample:
         float(sum(part.cross_section for part in parts)),
         float(np.sqrt(sum(part.cross_section_error**2 for part in parts))),
         sum(part.n_generated for part in parts),
+        max(part.overflow for part in parts),
     )
 
 
@@ -151,13 +151,14 @@ class Producer:
             )
         return Sample(
             label,
-            spectra.entries,
+            spectra.entries.astype(np.float64),
             expected_events(spectra.weights, spectra.weights2, scale),
             spectra.cutflow,
             spectra.cutflow.weights * scale,
             source.cross_section,
             source.cross_section_error,
             n_events,
+            source.overflow,
         )
 
     def _bar(self, total: int, text: str) -> Any:
@@ -185,7 +186,7 @@ class Producer:
         From the cross sections of narrow slices of mass, which no detector simulation limits in number.
         """
         low, high = self.search.spectrum.mass_range()
-        n = max(int(round((high - low) / SLICE_WIDTH)), 20)
+        n = max(round((high - low) / SLICE_WIDTH), 20)
         edges = np.linspace(low, high, n + 1)
 
         def measure(i: int) -> tuple[float, float]:
@@ -211,23 +212,25 @@ class Producer:
     def signal(self, mass: float, epsilon: float) -> list[Sample]:
         """Return an injected dark photon, one sample per lepton, as pseudo-data event by event."""
         samples = []
-        for lepton, cuts in (("mu", self._process("mumu_isr")), ("e", self._process("ee_bhabha"))):
+        for lepton, cuts in (("mu", self.process("mumu_isr")), ("e", self.process("ee_bhabha"))):
             label = f"dark_photon_{lepton}"
-            generator = self._dark_photon("signal", label, mass, lepton, cuts, epsilon=epsilon)
+            generator = self.dark_photon("signal", label, mass, lepton, cuts, epsilon=epsilon)
             mean = np.array([self.luminosity * PER_FB * generator.cross_section])
             n_events = int(poisson_numbers(mean, self.seed_of("signal/number", label))[0])
             samples.append(self.run("signal", label, generator, n_events, 1.0))
         return samples
 
-    def _process(self, name: str) -> ProcessOptions:
+    def process(self, name: str) -> ProcessOptions:
+        """Return a process of the search by name."""
         for process in self.search.process:
             if process.name == name:
                 return process
         raise ValueError(f"search {self.search.name}: process {name} is missing, a dark photon takes its cuts")
 
-    def _dark_photon(
+    def dark_photon(
         self, kind: str, label: str, mass: float, lepton: str, cuts: ProcessOptions, **options: Any
     ) -> Generator:
+        """Return the generator of a dark photon of a mass [GeV], with the cuts of the QED process like it."""
         return Generator(
             "dark_photon",
             sqrt_s=self.card.beam.sqrt_s,
@@ -246,138 +249,22 @@ class Producer:
     def containment(self, channel: str, centre: Floats) -> Smooth:
         """Return the containment of a channel from dark-photon samples over the mass range."""
         low, high = self.search.spectrum.mass_range()
-        n_steps = max(int(round((high - low) / self.search.signal.mass_step)), 6)
+        n_steps = max(round((high - low) / self.search.signal.mass_step), 6)
         masses = np.linspace(low, high, n_steps + 1)
         lepton = "mu" if channel == "mumu" else "e"
-        cuts = self._process("mumu_isr" if channel == "mumu" else "ee_bhabha")
+        cuts = self.process("mumu_isr" if channel == "mumu" else "ee_bhabha")
         n_events = self.search.signal.events
         with self._bar(n_events * len(masses), f"containment {channel}") as bar, ThreadPoolExecutor(self.jobs) as pool:
 
             def fitted_masses(mass: float) -> Floats:
                 label = f"{channel}#{mass:.6f}"
-                generator = self._dark_photon("containment", label, mass, lepton, cuts)
+                generator = self.dark_photon("containment", label, mass, lepton, cuts)
                 # selected wherever it is reconstructed: no truncation at the ends of the range
                 chain = self.chain("containment", label, generator, (0.0, self.card.beam.sqrt_s))
                 events = chain(0, n_events).events
                 bar.update(n_events)
-                return events.mass[events.channel == CHANNELS.index(channel)]
+                found: Floats = events.mass[events.channel == CHANNELS.index(channel)]
+                return found
 
             fitted = list(pool.map(fitted_masses, masses.tolist()))
         return containment(masses, fitted, centre, self.search.spectrum.bin_width)
-
-
-class Expectation(NamedTuple):
-    """Expected pseudo-data of one process per channel and bin, and its covariance where it is smooth."""
-
-    mean: Floats
-    channel: int | None = None
-    covariance: Floats | None = None
-    spectrum: Smooth | None = None
-    efficiency: Pieces | None = None
-
-    def report(self) -> dict[str, Any]:
-        """Return what the manifest says of this expectation.
-
-        `noise` is the largest error of a bin against the mean of its neighbours over sqrt(n): what smooth functions
-        leave of the fluctuations of the simulation from bin to bin.
-        """
-        if self.channel is None or self.covariance is None:
-            return {"smooth": False}
-        mean, noise, first = self.mean[self.channel], 0.0, 0
-        for fit in self.efficiency.fits if self.efficiency else ():
-            inside = slice(first, first + len(fit.values))
-            one = np.eye(len(fit.values))
-            step = one[1:-1] - 0.5 * (one[:-2] + one[2:])
-            variance = np.einsum("ij,jk,ik->i", step, self.covariance[inside, inside], step)
-            noise = max(noise, float(np.sqrt(np.max(variance / mean[inside][1:-1]))))
-            first = inside.stop
-        fits = {} if self.spectrum is None else {"spectrum": self.spectrum}
-        for number, fit in enumerate(self.efficiency.fits if self.efficiency else ()):
-            fits[f"efficiency_{number}"] = fit
-        return {
-            "smooth": True,
-            "largest_relative_error": float(np.max(np.sqrt(np.diag(self.covariance)) / mean)),
-            "noise": noise,
-            **{
-                name: {"order": fit.order, "chi2": fit.chi2, "degrees_of_freedom": fit.dof, "p_value": fit.p_value}
-                for name, fit in fits.items()
-            },
-        }
-
-
-def expectation(producer: Producer, process: ProcessOptions, sample: Sample, *, native: bool) -> Expectation:
-    """Return the expectation of a process: smooth in mass in the channel that it dominates, else as simulated.
-
-    A native process is the product of its generated spectrum and a smooth ratio of what is reconstructed in a bin to
-    what is generated there (efficiency and migration); of an external sample the selected spectrum itself is smooth.
-    """
-    channel = MAIN_CHANNEL.get(process.name)
-    mean = sample.expected.mean.copy()
-    if channel is None:
-        return Expectation(mean)
-    centre = 0.5 * (producer.edges[1:] + producer.edges[:-1])
-    gap = producer.search.spectrum.gap
-    selected, variance = sample.expected.mean[channel], sample.expected.variance[channel]
-    if not native:
-        whole = smooth_pieces(centre, selected, variance, gap, min_order=3)
-        mean[channel] = whole.values
-        return Expectation(mean, channel, whole.covariance(), efficiency=whole)
-    spectrum = producer.generated_spectrum(process).at(centre)
-    scale = producer.luminosity * PER_FB * producer.search.spectrum.bin_width
-    generated = scale * spectrum.values
-    efficiency = smooth_pieces(centre, selected / generated, variance / generated**2, gap)
-    mean[channel], covariance = product(spectrum, efficiency, scale)
-    return Expectation(mean, channel, covariance, spectrum, efficiency)
-
-
-class PseudoData(NamedTuple):
-    """Counts per channel and bin, and the samples they were made of."""
-
-    counts: Floats
-    samples: list[Sample]
-    drawn: dict[str, Expectation]
-
-
-def pseudo_data(
-    producer: Producer,
-    mode: str,
-    simulated: dict[str, Sample],
-    external: set[str],
-    inject: tuple[float, float] | None,
-) -> PseudoData:
-    """Return pseudo-data of all processes of a search.
-
-    Parameters
-    ----------
-    producer : Producer
-    mode : str
-        `hybrid` draws the Bhabha channel, and every external sample, from smooth expectations and runs the rest event
-        by event; `events` runs every event; `asimov` is the expectation itself.
-    simulated : dict of Sample
-        Weighted simulation by label.
-    external : set of str
-        Labels of processes whose events come from a file: never event by event, since their number is given.
-    inject : tuple of float, optional
-        Mass [GeV] and epsilon of a dark photon.
-    """
-    counts = np.zeros((len(CHANNELS), len(producer.edges) - 1))
-    samples: list[Sample] = []
-    drawn: dict[str, Expectation] = {}
-    for process in producer.search.process:
-        label = process.label()
-        smooth_only = label in external or (mode == "hybrid" and process.name == "ee_bhabha")
-        if mode != "asimov" and not smooth_only:
-            sample = producer.data(process)
-            samples.append(sample)
-            counts += sample.entries
-            continue
-        drawn[label] = expectation(producer, process, simulated[label], native=label not in external)
-        if mode == "asimov":
-            counts += drawn[label].mean
-        else:
-            counts += poisson_numbers(drawn[label].mean, producer.seed_of("data/counts", label))
-    if inject is not None:
-        for sample in producer.signal(*inject):
-            samples.append(sample)
-            counts += sample.entries
-    return PseudoData(counts, samples, drawn)

@@ -109,7 +109,7 @@ def fit_background(
         Neighbours on each side that are left out with the bin: a signal wider than its bin then does not lift its
         own background. The leverage grows with it.
     component : array_like, shape (n_bins,)
-        Expected events of a process that no polynomial describes (pion pairs), added to it; the counts stay as they are.
+        Expected events of a process that no polynomial describes (pion pairs), added to it; counts stay as they are.
     component_error : float
         Relative error of their number; what of it the polynomial does not absorb enters `sigma_predicted`.
 

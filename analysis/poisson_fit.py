@@ -104,9 +104,7 @@ def fit_polynomial(basis: Floats, counts: Floats, exponential: bool, component: 
     return PolynomialFit(theta, nu, jacobian, covariance, deviance, converged)
 
 
-def _ordinary(
-    basis: Floats, counts: Floats, exponential: bool, window: int, component: Floats
-) -> NDArray[np.bool_]:
+def _ordinary(basis: Floats, counts: Floats, exponential: bool, window: int, component: Floats) -> NDArray[np.bool_]:
     """Return the bins that the model describes once those that stand out are left out: all, if too many do."""
     kept = np.ones(counts.size, dtype=bool)
     for _ in range(5):

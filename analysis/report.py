@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..event import CHANNELS, Floats
+from ..arrays import Floats, Ints
+from ..event import CHANNELS
 from .combination import ChannelInput, Table
 from .corrections import Expected
 from .figures import mixing_figure, residual_figure, save_figure, spectra_figure
@@ -44,9 +45,9 @@ def spectra_table(
         c = CHANNELS.index(channel.channel)
         bins = spectra[channel.channel].bins
         n = len(bins.mass_low)
-        at = np.searchsorted(bins.mass_low, channel.bins.mass_low - 1e-9)
+        at: Ints = np.searchsorted(bins.mass_low, channel.bins.mass_low - 1e-9).astype(np.int64)
 
-        def spread(values: Floats, n: int = n, at: Floats = at) -> Floats:
+        def spread(values: Floats, n: int = n, at: Ints = at) -> Floats:
             filled = np.full(n, np.nan)
             filled[at] = values
             return filled

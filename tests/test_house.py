@@ -19,7 +19,17 @@ ROOMS = ("geometry", "detector", "sim", "reco", "analysis")
 
 # a floor may import what is below it, and its own room
 FLOORS = {"geometry": 1, "detector": 2, "sim": 3, "reco": 3, "analysis": 4}
-UPPER = {"pipeline": 5, "samples": 6, "workflow": 7, "commands": 8, "cli": 9, "__main__": 10}
+UPPER = {
+    "pipeline": 5,
+    "samples": 6,
+    "expectations": 7,
+    "limit_inputs": 7,
+    "results": 8,
+    "workflow": 9,
+    "commands": 10,
+    "cli": 11,
+    "__main__": 12,
+}
 # files beyond 300 lines, each with the reason why it is not two
 LONG_FILES = {
     "event.py": "the one table of all columns, and the records it describes",

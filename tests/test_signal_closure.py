@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from besfast.analysis.combination import signal_strength
 from besfast.event import CHANNELS
+from besfast.expectations import expectation
+from besfast.limit_inputs import channel_inputs, simulate_corrections, spectra_of_counts
 from besfast.pipeline import fill_spectra
-from besfast.samples import PER_FB, expectation
-from besfast.workflow import channel_inputs, prepare, simulate_corrections, spectra_of_counts
+from besfast.samples import PER_FB
+from besfast.workflow import prepare
 
 TOYS = 100
 SIGNIFICANCE = 10.0
@@ -33,12 +35,12 @@ def search():
 def injected(setting, channel, low):
     """Return expected signal per bin at epsilon^2 = 1, masses flat over the bin [low, low + 10 MeV]."""
     producer, lepton = setting.producer, {"mumu": "mu", "ee": "e"}[channel]
-    cuts = producer._process("mumu_isr" if channel == "mumu" else "ee_bhabha")
+    cuts = producer.process("mumu_isr" if channel == "mumu" else "ee_bhabha")
     total = np.zeros(len(producer.edges) - 1)
     positions = low + 0.01 * (np.arange(10) + 0.5) / 10
     for mass in positions:
         label = f"closure/{channel}/{mass:.5f}"
-        generator = producer._dark_photon("closure", label, float(mass), lepton, cuts, epsilon=1e-2)
+        generator = producer.dark_photon("closure", label, float(mass), lepton, cuts, epsilon=1e-2)
         chain = producer.chain("closure", label, generator)
         spectra = fill_spectra(chain, 20_480, producer.edges, jobs=2)
         scale = producer.luminosity * PER_FB * generator.cross_section / 1e-4 / 20_480 / len(positions)

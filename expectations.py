@@ -1,0 +1,135 @@
+"""Expectations of a search, smooth in mass where a process is large, and the pseudo-data drawn from them."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .analysis.corrections import EE, MUMU
+from .analysis.pseudo_data import poisson_numbers
+from .analysis.search_card import ProcessOptions
+from .analysis.smooth import Pieces, Smooth, product, smooth_pieces
+from .arrays import Floats
+from .event import CHANNELS
+from .samples import PER_FB, Producer, Sample
+
+#: Where the expectation of a process is smooth and large: the channel that it dominates.
+MAIN_CHANNEL = {"mumu_isr": MUMU, "ee_bhabha": EE, "ee_annihilation": EE}
+
+MODES = ("hybrid", "events", "asimov")
+
+
+class Expectation(NamedTuple):
+    """Expected pseudo-data of one process per channel and bin, and its covariance where it is smooth."""
+
+    mean: Floats
+    channel: int | None = None
+    covariance: Floats | None = None
+    spectrum: Smooth | None = None
+    efficiency: Pieces | None = None
+
+    def report(self) -> dict[str, Any]:
+        """Return what the manifest says of this expectation.
+
+        `noise` is the largest error of a bin against the mean of its neighbours over sqrt(n): what smooth functions
+        leave of the fluctuations of the simulation from bin to bin.
+        """
+        if self.channel is None or self.covariance is None:
+            return {"smooth": False}
+        mean, noise, first = self.mean[self.channel], 0.0, 0
+        for fit in self.efficiency.fits if self.efficiency else ():
+            inside = slice(first, first + len(fit.values))
+            one = np.eye(len(fit.values))
+            step = one[1:-1] - 0.5 * (one[:-2] + one[2:])
+            variance = np.einsum("ij,jk,ik->i", step, self.covariance[inside, inside], step)
+            noise = max(noise, float(np.sqrt(np.max(variance / mean[inside][1:-1]))))
+            first = inside.stop
+        fits = {} if self.spectrum is None else {"spectrum": self.spectrum}
+        for number, fit in enumerate(self.efficiency.fits if self.efficiency else ()):
+            fits[f"efficiency_{number}"] = fit
+        return {
+            "smooth": True,
+            "largest_relative_error": float(np.max(np.sqrt(np.diag(self.covariance)) / mean)),
+            "noise": noise,
+            **{
+                name: {"order": fit.order, "chi2": fit.chi2, "degrees_of_freedom": fit.dof, "p_value": fit.p_value}
+                for name, fit in fits.items()
+            },
+        }
+
+
+def expectation(producer: Producer, process: ProcessOptions, sample: Sample, *, native: bool) -> Expectation:
+    """Return the expectation of a process: smooth in mass in the channel that it dominates, else as simulated.
+
+    A native process is the product of its generated spectrum and a smooth ratio of what is reconstructed in a bin to
+    what is generated there (efficiency and migration); of an external sample the selected spectrum itself is smooth.
+    """
+    channel = MAIN_CHANNEL.get(process.name)
+    mean = sample.expected.mean.copy()
+    if channel is None:
+        return Expectation(mean)
+    centre = 0.5 * (producer.edges[1:] + producer.edges[:-1])
+    gap = producer.search.spectrum.gap
+    selected, variance = sample.expected.mean[channel], sample.expected.variance[channel]
+    if not native:
+        whole = smooth_pieces(centre, selected, variance, gap, min_order=3)
+        mean[channel] = whole.values
+        return Expectation(mean, channel, whole.covariance(), efficiency=whole)
+    spectrum = producer.generated_spectrum(process).at(centre)
+    scale = producer.luminosity * PER_FB * producer.search.spectrum.bin_width
+    generated = scale * spectrum.values
+    efficiency = smooth_pieces(centre, selected / generated, variance / generated**2, gap)
+    mean[channel], covariance = product(spectrum, efficiency, scale)
+    return Expectation(mean, channel, covariance, spectrum, efficiency)
+
+
+class PseudoData(NamedTuple):
+    """Counts per channel and bin, and the samples they were made of."""
+
+    counts: Floats
+    samples: list[Sample]
+    drawn: dict[str, Expectation]
+
+
+def pseudo_data(
+    producer: Producer,
+    mode: str,
+    simulated: dict[str, Sample],
+    external: set[str],
+    inject: tuple[float, float] | None,
+) -> PseudoData:
+    """Return pseudo-data of all processes of a search.
+
+    Parameters
+    ----------
+    producer : Producer
+    mode : str
+        `hybrid` draws the Bhabha channel, and every external sample, from smooth expectations and runs the rest event
+        by event; `events` runs every event; `asimov` is the expectation itself.
+    simulated : dict of Sample
+        Weighted simulation by label.
+    external : set of str
+        Labels of processes whose events come from a file: never event by event, since their number is given.
+    inject : tuple of float, optional
+        Mass [GeV] and epsilon of a dark photon.
+    """
+    counts = np.zeros((len(CHANNELS), len(producer.edges) - 1))
+    samples: list[Sample] = []
+    drawn: dict[str, Expectation] = {}
+    for process in producer.search.process:
+        label = process.label()
+        smooth_only = label in external or (mode == "hybrid" and process.name == "ee_bhabha")
+        if mode != "asimov" and not smooth_only:
+            sample = producer.data(process)
+            samples.append(sample)
+            counts += sample.entries
+            continue
+        drawn[label] = expectation(producer, process, simulated[label], native=label not in external)
+        if mode == "asimov":
+            counts += drawn[label].mean
+        else:
+            counts += poisson_numbers(drawn[label].mean, producer.seed_of("data/counts", label))
+    if inject is not None:
+        for sample in producer.signal(*inject):
+            samples.append(sample)
+            counts += sample.entries
+    return PseudoData(counts, samples, drawn)

@@ -1,0 +1,100 @@
+"""What the limits of a search need: corrections from simulation, and spectra on the bins outside the gap."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .analysis.background import fit_background
+from .analysis.combination import ChannelInput
+from .analysis.corrections import MUMU, annihilation_fraction
+from .analysis.search_card import Search
+from .analysis.smooth import Pieces, Smooth
+from .analysis.spectrum import Spectrum, counts_on, search_bins
+from .arrays import Floats
+from .event import CHANNELS, SelectedEvents
+from .samples import Producer, Sample
+
+
+class Corrections(NamedTuple):
+    """What the limit takes from simulation, on all bins of the spectrum; arrays (n_bins,), per channel where named."""
+
+    fraction: Pieces
+    pipi: Floats
+    pipi_error: Floats
+    containment: dict[str, Smooth]
+
+
+def simulate_corrections(producer: Producer, simulated: dict[str, Sample], annihilation: Sample) -> Corrections:
+    """Return annihilation fraction, pion pairs and containment per bin."""
+    centre = 0.5 * (producer.edges[1:] + producer.edges[:-1])
+    n_bins = len(centre)
+    bhabha = simulated.get("ee_bhabha")
+    if bhabha is None:
+        raise ValueError(f"search {producer.search.name}: process ee_bhabha is missing, the ee channel needs it")
+    fraction = annihilation_fraction(centre, annihilation.expected, bhabha.expected, producer.search.spectrum.gap)
+    pipi, pipi_variance = np.zeros(n_bins), np.zeros(n_bins)
+    for sample in simulated.values():
+        if sample.label == "pipi_isr":
+            pipi, pipi_variance = sample.expected.mean[MUMU], sample.expected.variance[MUMU]
+    relative = producer.search.systematics.pion_form_factor
+    contained = {channel: producer.containment(channel, centre) for channel in CHANNELS}
+    return Corrections(fraction, pipi, np.sqrt(pipi_variance + (relative * pipi) ** 2), contained)
+
+
+def channel_inputs(spectra: dict[str, Spectrum], corrections: Corrections, search: Search) -> list[ChannelInput]:
+    """Return what the limits need of each channel, on the bins outside the gap."""
+    edges = search.spectrum.edges()
+    bins = search_bins(edges, search.spectrum.gap)
+    at = np.searchsorted(edges[:-1], bins.mass_low - 1e-9)
+    channels = []
+    relative = search.systematics.pion_form_factor
+    for channel in CHANNELS:
+        counts = counts_on(spectra[channel], bins)
+        contained = corrections.containment[channel]
+        resolution_error = search.systematics.mass_resolution * contained.values[at]
+        if channel == "ee":
+            fraction = corrections.fraction.values[at]
+            bhabha_error = search.systematics.bhabha_correction * fraction
+            fraction_error = np.hypot(corrections.fraction.sigma()[at], bhabha_error)
+            pipi = pipi_error = np.zeros(len(at))
+        else:
+            fraction, fraction_error = np.ones(len(at)), np.zeros(len(at))
+            pipi, pipi_error = corrections.pipi[at], corrections.pipi_error[at]
+        background = fit_background(
+            bins,
+            counts,
+            search.limit.background,
+            window=search.limit.window,
+            component=pipi,
+            component_error=relative,
+        )
+        channels.append(
+            ChannelInput(
+                channel=channel,
+                bins=bins,
+                n=counts,
+                background=background,
+                annihilation_fraction=fraction,
+                annihilation_fraction_error=fraction_error,
+                pipi=pipi,
+                pipi_error=pipi_error,
+                containment=contained.values[at],
+                containment_error=np.hypot(contained.sigma()[at], resolution_error),
+            )
+        )
+    return channels
+
+
+def spectra_of_counts(counts: Floats, search: Search) -> dict[str, Spectrum]:
+    """Return the spectra of counts of shape (n_channels, n_bins) on all bins of a search."""
+    bins = search_bins(search.spectrum.edges(), None)
+    return {channel: Spectrum(bins, counts[c], channel) for c, channel in enumerate(CHANNELS)}
+
+
+def spectra_of_selected(events: SelectedEvents, search: Search) -> dict[str, Spectrum]:
+    """Return the spectra of selected events; weights must be 1, since a weighted histogram is not data."""
+    if not np.all(events.weight == 1.0):
+        raise ValueError("selected events with weights other than 1 are simulation, not data: limits need counts")
+    edges = search.spectrum.edges()
+    counts = np.array([np.histogram(events.mass[events.channel == c], edges)[0] for c in range(len(CHANNELS))])
+    return spectra_of_counts(counts.astype(np.float64), search)

@@ -1,0 +1,98 @@
+"""The outcome of a search, and the folder of tables, figures and manifest it leaves."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .analysis.combination import ChannelInput, Table
+from .analysis.report import cutflow_table, draw_figures, spectra_table
+from .analysis.search_card import Search
+from .analysis.spectrum import Spectrum
+from .analysis.table import write_table
+from .expectations import PseudoData
+from .limit_inputs import Corrections
+from .samples import Sample
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found: one row per combination and bin in `limits` and `expected`."""
+
+    search: Search
+    limits: Table
+    expected: Table
+    channels: list[ChannelInput]
+    manifest: dict[str, Any]
+    out: Path | None
+
+    def summary(self) -> str:
+        """Return a few lines: the median limit on epsilon of every combination, and what is flagged."""
+        lines = [f"{'combination':12s} {'median epsilon':>15s} {'expected':>12s}"]
+        for name in dict.fromkeys(self.limits["combination"].tolist()):
+            rows = self.limits["combination"] == name
+            observed = np.median(np.asarray(self.limits["epsilon_up"])[rows])
+            expected = np.median(np.asarray(self.expected["epsilon_up"])[rows])
+            lines.append(f"{name:12s} {observed:15.3e} {expected:12.3e}")
+        for channel in self.channels:
+            fit = channel.background
+            if not fit.background_ok:
+                lines.append(f"{channel.channel}: {fit.model} does not describe the spectrum, p = {fit.p_value:.2g}")
+            if not fit.converged:
+                lines.append(f"{channel.channel}: the background fit did not converge")
+        return "\n".join(lines)
+
+
+def write_folder(target: Path, overwrite: bool, fill: Callable[[Path], None]) -> None:
+    """Fill a folder under a temporary name, then give it its own: it is there whole or not at all."""
+    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        fill(temporary)
+        temporary.chmod(0o777 & ~_umask())
+        if overwrite and target.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+            target.rename(old / target.name)
+            temporary.rename(target)
+            shutil.rmtree(old)
+        else:
+            temporary.rename(target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def fill_folder(
+    folder: Path,
+    result: SearchResult,
+    spectra: dict[str, Spectrum],
+    simulated: dict[str, Sample],
+    made: PseudoData | None,
+    corrections: Corrections,
+) -> None:
+    """Write tables, figures and the manifest of a search into an empty folder."""
+    head = [
+        f"besfast {result.manifest['besfast']}, search {result.search.name}, card {result.manifest['card']}",
+        f"pseudo-data {result.manifest['pseudo_data']}, {result.manifest['luminosity_fb']} fb^-1, "
+        f"seed {result.manifest['seed']}",
+    ]
+    expected = {label: sample.expected for label, sample in simulated.items()}
+    flows = {"simulation": {label: (s.cutflow, s.expected_cutflow) for label, s in simulated.items()}}
+    flows["data"] = {s.label: (s.cutflow, s.expected_cutflow) for s in (made.samples if made else [])}
+    write_table(folder / "cutflow.csv", cutflow_table(flows), head)
+    write_table(folder / "limits.csv", result.limits, head)
+    write_table(folder / "expected_limits.csv", result.expected, head)
+    table = spectra_table(spectra, result.channels, expected, corrections.fraction, corrections.containment)
+    write_table(folder / "spectra.csv", table, head)
+    draw_figures(folder, result.channels, result.limits, result.expected, expected, result.search.spectrum.edges())
+    (folder / "manifest.json").write_text(json.dumps(result.manifest, indent=1) + "\n", encoding="utf-8")
