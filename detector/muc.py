@@ -31,7 +31,6 @@ _FACTOR_STEP = 0.1
 _HYPOTHESIS = np.uint64(_FACTORS * MAX_GAPS)
 _HEADER = np.uint64(2 * MAX_GAPS)
 _REGION = np.uint64(2 * MAX_GAPS + 5 * _FACTORS * MAX_GAPS)
-_ONE = np.uint64(1)
 _ZERO = np.uint64(0)
 _NEVER = 1e9
 _MAGIC = 6755399441055744.0  # adding it rounds to an integer
@@ -156,6 +155,14 @@ def response(
 
 
 @kernel
+def _survival(iron: float, factor: float, constants: MucParameters) -> float:
+    """Return the probability that a hadron or its secondaries get through iron [cm] and all that is in front."""
+    lengths = constants.front_lengths * factor + iron / constants.iron_length
+    leaks = constants.leakage_fraction * (1.0 - exp(-iron / constants.leakage_length))
+    return min(exp(-lengths) * (1.0 + leaks), 1.0)
+
+
+@kernel
 def expected_depth(
     p: float, cosine: float, hypothesis: np.uint64, table: Floats, constants: MucParameters
 ) -> tuple[float, float]:
@@ -167,21 +174,14 @@ def expected_depth(
     region, factor, across, extent = _path(cosine, constants)
     is_hadron = hypothesis >= np.uint64(PION)
     ramp = 1.0 / (3.0 * constants.straggling)
-    mean = 0.0
-    square = 0.0
-    before = 0.0
-    missed = 0.0
-    survival = 1.0
+    mean, square, before, missed = 0.0, 0.0, 0.0, 0.0
     for k in range(MAX_GAPS):
         gap = np.uint64(k)
         iron = table[region + _GAPS + gap] * factor
         threshold = momentum_to_reach(gap, hypothesis, region, factor, table)
         reach = min(max((p / threshold - 1.0) * ramp + 0.5, 0.0), 1.0)
         reach = reach if table[region + gap] * across < extent else 0.0
-        lengths = constants.front_lengths * factor + iron / constants.iron_length
-        leaks = constants.leakage_fraction * (1.0 - exp(-iron / constants.leakage_length))
-        survival = exp(-lengths) * (1.0 + leaks) if is_hadron else 1.0
-        reach = reach * min(survival, 1.0)
+        reach = reach * _survival(iron, factor, constants) if is_hadron else reach
         step = iron - before
         mean = mean + step * reach
         square = square + (iron * iron - before * before) * reach
