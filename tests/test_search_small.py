@@ -12,7 +12,7 @@ from besfast.analysis.search_card import load_search
 SMALL = {
     "luminosity = 2.93 ": "luminosity = 0.05 ",
     "simulated = 14_400_000\nslices = 16": "simulated = 131072\nslices = 2",
-    "simulated = 2_000_000\nslices = 4": "simulated = 131072\nslices = 2",
+    "simulated = 8_000_000\nslices = 16": "simulated = 131072\nslices = 2",
     "simulated = 1_000_000": "simulated = 65536",
     "simulated = 300_000": "simulated = 65536",
     "simulated = 200_000": "simulated = 65536",
