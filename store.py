@@ -81,6 +81,9 @@ class Writer:
         If the kind is unknown.
     """
 
+    _file: Any = None
+    _unfinished = False
+
     def __init__(self, path: str | Path, kind: str, *, overwrite: bool = False) -> None:
         if kind not in RECORDS:
             raise ValueError(f"kind = {kind!r}, must be one of {', '.join(RECORDS)}")
@@ -95,6 +98,7 @@ class Writer:
         self._blocks = 0
         check_output(self.path, overwrite=overwrite)
         self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
+        self._unfinished = True
         with _errors_of(self.path, "cannot be written"):
             self._file = h5py.File(self._temporary, "w", libver=_LIBVER)
 
@@ -147,14 +151,21 @@ class Writer:
             check_output(self.path, overwrite=self._overwrite)
             with _errors_of(self.path, "cannot be written"):
                 self._temporary.replace(self.path)
+            self._unfinished = False
         except BaseException:
             self.abort()
             raise
 
     def abort(self) -> None:
         """Remove what was written."""
-        self._file.close()
+        self._unfinished = False
+        if self._file is not None:
+            self._file.close()
         self._temporary.unlink(missing_ok=True)
+
+    def __del__(self) -> None:
+        if self._unfinished:  # interrupted before a `with` block could take care of it
+            self.abort()
 
     def __enter__(self) -> Self:
         return self

@@ -1,5 +1,6 @@
 """Records on disk: lossless, the same bytes however they are appended, and one clear line for every bad file."""
 
+import gc
 import itertools
 import json
 import re
@@ -147,6 +148,24 @@ def test_a_failure_leaves_nothing(truth_file, make_record):
         interrupted()
     assert truth_file.read_bytes() == before
     assert [path.name for path in truth_file.parent.iterdir()] == [truth_file.name]
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_an_interrupt_before_the_block_leaves_nothing(made, tmp_path, monkeypatch):
+    """A Ctrl-C while the file is created, or before its `with` block begins."""
+
+    def interrupted(*arguments, **options):
+        if made:
+            create(*arguments, **options).close()
+        raise KeyboardInterrupt
+
+    create = h5py.File
+    with monkeypatch.context() as patch:
+        patch.setattr(store.h5py if made else store.Writer, "File" if made else "__enter__", interrupted)
+        with pytest.raises(KeyboardInterrupt), store.Writer(tmp_path / "a.h5", "TruthEvents"):
+            pass
+    gc.collect()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_file_that_appears_meanwhile_is_kept(tmp_path, make_record):
