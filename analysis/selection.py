@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import ELECTRON, MUON
+from ..elementary import sincos
 from ..event import CHANNELS, FIT_HYPOTHESES, Floats, Ints, RecoEvents, SelectedEvents
 from ..schema import Section, quantity
 from .accumulate import UNIT, add_units, unit_sums
@@ -144,10 +145,12 @@ def _last_cut_passed(
 ) -> Ints:
     """Return the index in `CUTS` of the last cut passed by every event of two tracks."""
     hypothesis = FIT_HYPOTHESES.index("e" if channel == "ee" else "mu")
-    pt = np.hypot(events.px, events.py)
-    theta = np.arctan2(pt, events.pz)
+    pt2 = events.px * events.px + events.py * events.py
+    # theta_min < theta < pi - theta_min without an inverse function, which numpy rounds differently on each machine
+    sine, cosine = sincos(cuts.theta_min)
     close = (events.poca_r < cuts.poca_r_max) & (np.abs(events.poca_z) < cuts.poca_z_max)
-    central = (theta > cuts.theta_min) & (theta < math.pi - cuts.theta_min)
+    central = sine * sine * (events.pz * events.pz) < cosine * cosine * pt2
+    hard = pt2 > cuts.pt_min * cuts.pt_min
     theta_gamma = events.fit_theta_gamma[pairs, hypothesis]
     mass = events.fit_mass[pairs, hypothesis]
     passed = {
@@ -155,7 +158,7 @@ def _last_cut_passed(
         "two_tracks": events.net_charge[pairs] == 0,
         "closest_approach": close[first] & close[first + 1],
         "polar_angle": central[first] & central[first + 1],
-        "transverse_momentum": (pt[first] > cuts.pt_min) & (pt[first + 1] > cuts.pt_min),
+        "transverse_momentum": hard[first] & hard[first + 1],
         "identification": identified,
         "kinematic_fit": (events.fit_status[pairs, hypothesis] == 0)
         & (events.fit_chi2[pairs, hypothesis] < cuts.chi2_max),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..constants import ELECTRON, HYPOTHESIS_MASSES, KAON, MUON, PION, PROTON
 from ..detector import dedx, deposit, emc, muc, tof
-from ..elementary import erf, exp
+from ..elementary import erfc, exp
 from ..event import DetectorRecord, Floats
 from ..geometry.card import Card
 from ..kernel import BLOCK, blocks, stage
@@ -181,12 +181,15 @@ def probabilities(chi2: Floats, n_systems: NDArray[np.int32]) -> Floats:
 
 @stage
 def probability_stage(chi2: Floats, degrees: NDArray[np.int64], probability: Floats) -> None:
-    """Fill the survival function of chi2 for 0 to 4 degrees of freedom (Abramowitz and Stegun 26.4.4, 26.4.5)."""
+    """Fill the survival function of chi2 for 0 to 4 degrees of freedom (Abramowitz and Stegun 26.4.4, 26.4.5).
+
+    Right to a relative 1.2e-7 down to the smallest numbers; 0 for chi2 above 1416.
+    """
     for i in range(np.uint64(chi2.size)):
         half = 0.5 * chi2[i]
         root = math.sqrt(half)
         decay = exp(-half)
-        odd = 1.0 - erf(root)
+        odd = erfc(root)
         odd = odd + (_TWO_OVER_SQRT_PI * root * decay if degrees[i] == 3 else 0.0)
         even = decay + (half * decay if degrees[i] == 4 else 0.0)
         value = odd if degrees[i] % 2 == 1 else even

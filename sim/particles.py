@@ -5,14 +5,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import check_finite
 from ..constants import HYPOTHESIS_MASSES, HYPOTHESIS_PDG, MUON, PION, PROTON
 from ..event import Floats, Ints, TruthEvents
 from ..geometry.beam import boost_x, initial_momentum
 from ..geometry.card import Card
 from ..kernel import stage
 from ..rng import VERTEX_STREAM, normal2, words
-
-_NEUTRINOS = (12, 14, 16)
 
 
 class Particles(NamedTuple):
@@ -63,18 +62,15 @@ def final_state(truth: TruthEvents, card: Card, k0: np.uint64, k1: np.uint64) ->
     Raises
     ------
     ValueError
-        If a momentum or an energy is not finite: the message names the event.
+        If a momentum, an energy, a vertex or a weight is not finite: the message names value and event.
     """
     counts = np.diff(truth.offsets)
     rows = np.repeat(np.arange(truth.n_events), counts)
-    finite = np.isfinite(truth.px) & np.isfinite(truth.py) & np.isfinite(truth.pz) & np.isfinite(truth.energy)
-    if not finite.all():
-        bad = int(np.flatnonzero(~finite)[0])
-        raise ValueError(
-            f"event {truth.number[rows[bad]]}: particle {truth.pdg[bad]} has a momentum that is not finite"
-        )
+    check_finite(truth, "truth")
     moving = (truth.px != 0.0) | (truth.py != 0.0) | (truth.pz != 0.0)
-    final = np.flatnonzero((truth.status == 1) & ~np.isin(np.abs(truth.pdg), _NEUTRINOS) & moving)
+    kind = np.abs(truth.pdg)
+    neutrino = (kind == 12) | (kind == 14) | (kind == 16)
+    final = np.flatnonzero((truth.status == 1) & ~neutrino & moving)
     row = rows[final]
     particles = Particles(
         row=row,

@@ -47,7 +47,7 @@ def simulate(truth: TruthEvents, card: Card | str | Path = "besiii", *, seed: in
     Raises
     ------
     ValueError
-        For a wrong seed or card, or a momentum that is not finite; the message names the event.
+        For a wrong seed or card, or a momentum, vertex or weight that is not finite; the message names value and event.
     """
     card = load_card(card)
     k0, k1 = key(seed)

@@ -11,6 +11,7 @@ from ..constants import ELECTRON, HYPOTHESES, MUON
 from ..detector import emc
 from ..detector.material import Radiator, bremsstrahlung_stage, radiators
 from ..detector.track_table import (
+    P_MIN,
     TrackTable,
     covariance_stage,
     interpolate_rows_stage,
@@ -131,7 +132,8 @@ def found_stage(
         x = (s[_B * np.uint64(_PT) + j] - pt_threshold) / pt_width
         y = (cos_edge - abs(s[_B * np.uint64(_SIGNED_COS) + j])) / cos_width
         probability = efficiency * 0.25 * (1.0 + erf(x)) * (1.0 + erf(y))
-        enough = s[_B * np.uint64(_N_HITS) + j] >= min_hits
+        # the table of the layers ends at P_MIN, where a track still bends back inside the chamber
+        enough = (s[_B * np.uint64(_N_HITS) + j] >= min_hits) & (s[_B * np.uint64(_P) + j] >= P_MIN)
         s[_B * np.uint64(_FOUND) + j] = 1.0 if (uniform(a) < probability) & enough else 0.0
 
 
