@@ -20,6 +20,7 @@ from ..geometry.card import Card
 from ..kernel import BLOCK, blocks, stage
 
 _TWO_OVER_SQRT_PI = 1.1283791670955126
+_ALL = 1e6  # half a chi2 whose probability is zero, as that of anything above
 N_HYPOTHESES = len(HYPOTHESIS_MASSES)
 _ROWS = 2 * N_HYPOTHESES + 1
 _B = np.uint64(BLOCK)
@@ -186,11 +187,11 @@ def probability_stage(chi2: Floats, degrees: NDArray[np.int64], probability: Flo
     Right to a relative 1.2e-7 down to the smallest numbers; 0 for chi2 above 1416.
     """
     for i in range(np.uint64(chi2.size)):
-        half = 0.5 * chi2[i]
+        half = min(0.5 * chi2[i], _ALL)
         root = math.sqrt(half)
         decay = exp(-half)
         odd = erfc(root)
         odd = odd + (_TWO_OVER_SQRT_PI * root * decay if degrees[i] == 3 else 0.0)
         even = decay + (half * decay if degrees[i] == 4 else 0.0)
         value = odd if degrees[i] % 2 == 1 else even
-        probability[i] = value if degrees[i] > 0 else 1.0
+        probability[i] = min(value, 1.0) if degrees[i] > 0 else 1.0

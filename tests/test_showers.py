@@ -1,0 +1,219 @@
+"""Simulated showers of photons, electrons, muons and hadrons, and their association with tracks."""
+
+import math
+
+import numpy as np
+import pytest
+from besfast.geometry.card import load_card
+from besfast.geometry.directions import chord2, opening_angle, unit_vector
+from besfast.reco.reconstruct import reconstruct
+from besfast.reco.showers import direction_stage, match_showers
+from besfast.sim.simulate import simulate
+from scipy import stats
+
+from .gun import card_with, gun, truth_of
+
+BESIII = load_card("besiii")
+CARD = card_with(beam={"spot": (0.0, 0.0, 0.0)}, trigger={"efficiency": 1.0}, mdc={"tail_fraction": 0.0})
+BARREL, ENDCAP = (0.0, 0.79), (0.865, 0.915)
+
+
+def shots(pdg, p, region, n=20_000, seed=61, card=CARD):
+    rng = np.random.default_rng(seed)
+    cosine = rng.uniform(*region, n) * rng.choice([-1.0, 1.0], n)
+    truth = gun(np.resize(np.atleast_1d(pdg), n), p, cosine, rng.uniform(-np.pi, np.pi, n))
+    record = simulate(truth, card, seed=seed)
+    return truth, record, reconstruct(record, card)
+
+
+# --- photons --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("region", "percent"), [(BARREL, 2.49), (ENDCAP, 4.90)])
+def test_photon_resolution_at_1_gev(region, percent):
+    """Full width at half maximum over 2.355 of the Novosibirsk shape: 2.49 % in the barrel, 4.9 % in the endcap."""
+    _, record, _ = shots(22, 1.0, region, n=60_000)
+    assert len(record.shower_energy) == 60_000
+    sigma = percent / 100
+    # u = ln(1 - tau (x - 1) / sigma) / s - s is a normal deviate for this shape
+    tau = BESIII.emc.line_shape_tail
+    width = math.asinh(tau * math.sqrt(math.log(4))) / math.sqrt(math.log(4))
+    x = (record.shower_energy - 1.0) / sigma
+    normal = np.log(1.0 - tau * x) / width - width
+    assert stats.kstest(normal, "norm").pvalue > 1e-3
+    density, edges = np.histogram(x, bins=60, range=(-3, 3))
+    half = edges[:-1][density > density.max() / 2]
+    assert abs((half[-1] + 0.1 - half[0]) / 2.355 - 1.0) < 0.08
+    assert np.allclose(record.shower_energy_sigma, sigma * record.shower_energy, rtol=0.15)
+
+
+@pytest.mark.parametrize("region", [BARREL, ENDCAP])
+@pytest.mark.parametrize("energy", [0.1, 1.5])
+def test_photon_directions(region, energy):
+    """Pulls of polar angle and azimuth are normal: KS p > 0.001; 6 mm / sqrt(E) over the distance in the barrel."""
+    truth, record, _ = shots(22, energy, region)
+    rows = truth_of(truth, record.shower_offsets, record.shower_truth)
+    theta = np.arccos(truth.pz / truth.energy)[rows]
+    azimuth = np.angle(np.exp(1j * (record.shower_phi - np.arctan2(truth.py, truth.px)[rows])))
+    # the resolution is that of the measured energy, the smearing too
+    assert stats.kstest((record.shower_theta - theta) / record.shower_theta_sigma, "norm").pvalue > 1e-3
+    assert stats.kstest(azimuth / record.shower_phi_sigma, "norm").pvalue > 1e-3
+    assert np.abs(record.shower_phi).max() <= math.pi
+    if region == BARREL:
+        centre = np.abs(np.cos(theta)) < 0.1
+        expected = math.hypot(0.6 / math.sqrt(energy), 0.15) / 94.2
+        assert abs((record.shower_theta - theta)[centre].std() / expected - 1.0) < 0.05
+
+
+def test_photon_acceptance():
+    """No photon is seen in the gap 0.826-0.8415 or beyond 0.9404, every one elsewhere."""
+    truth = gun([22] * 4000, 1.0, np.linspace(-0.99, 0.99, 4000), 0.3)
+    seen = np.diff(simulate(truth, CARD, seed=1).shower_offsets)
+    c = np.abs(truth.pz)
+    inside = (c < 0.8255) | ((c > 0.842) & (c < 0.940))
+    assert (seen[inside] == 1).all()
+    assert (seen[((c > 0.8265) & (c < 0.841)) | (c > 0.941)] == 0).all()
+
+
+def test_displaced_photons_are_seen_from_the_origin():
+    """A photon along x from z = 3 cm meets the barrel at theta = atan2(94.2, 3)."""
+    truth = gun(22, np.full(4, 1.0), 0.0, 0.0, vertex=(0.0, 0.0, 3.0))
+    ideal = simulate(truth, "ideal", seed=1)
+    assert np.allclose(ideal.shower_theta, math.atan2(94.2, 3.0), atol=1e-12)
+
+
+def test_good_photons():
+    """25 MeV in the barrel, 50 MeV in the endcaps, 10 degrees from tracks, usable regions, in time."""
+    energies = np.array([0.015, 0.035, 0.035, 0.1, 0.1, 0.1])
+    cosines = np.array([0.1, 0.1, 0.89, 0.89, 0.81, 0.93])
+    reco = reconstruct(simulate(gun([22] * 6, energies, cosines, 0.3), "ideal", seed=1), CARD)
+    assert reco.photon_good.tolist() == [False, True, False, True, False, False]
+    phi = 0.3 + np.radians([5.0, 15.0])
+    near = gun([13, 22, 22], [1.9, 0.5, 0.5], 0.1, [0.3 - math.asin(94.2 / 2 / 333.56 / 1.9), *phi], per_event=3)
+    reco = reconstruct(simulate(near, "ideal", seed=1), CARD)
+    assert sorted(reco.photon_good[reco.photon_truth > 0]) == [False, True]
+    late = simulate(gun([22] * 2, 1.0, 0.1, 0.3), "ideal", seed=1)._replace(shower_time=np.array([650.0, 0.0]))
+    assert reconstruct(late, CARD).photon_good.tolist() == [False, True]
+
+
+# --- electrons ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("p", "region", "least"), [(1.0, BARREL, 0.997), (1.8, BARREL, 0.998), (1.0, ENDCAP, 0.985)])
+def test_electrons(p, region, least):
+    """E/p peaks at 1; more than 0.8 for over 99.7 % of the electrons in the barrel, 98.5 % in the endcaps."""
+    _, _, reco = shots([11, -11], p, region)
+    counts, edges = np.histogram(reco.e_over_p, bins=40, range=(0.9, 1.1))
+    peak = counts > 0.8 * counts.max()
+    assert abs((0.5 * (edges[:-1] + edges[1:]))[peak].mean() - 1.0) < 0.012
+    assert (reco.e_over_p > 0.8).mean() > least
+
+
+@pytest.mark.parametrize(("pt", "separate"), [(0.5, True), (0.8, True), (1.5, False), (1.85, False)])
+def test_radiated_photons_merge_above_1_gev(pt, separate):
+    """The photon goes straight on, the track bends by asin(r / 2 rho), 8.1 degrees at 1 GeV; half a cluster is 7.5."""
+    truth, record, reco = shots(11, pt, (0.0, 0.05), n=10_000)
+    tenth = (reco.photon_energy > 0.05 * pt) & (reco.photon_energy < 0.15 * pt)
+    if not separate:
+        assert not tenth.any()
+        return
+    assert tenth.sum() > 200
+    rows = truth_of(truth, reco.photon_offsets, reco.photon_truth)
+    away = np.angle(np.exp(1j * (reco.photon_phi - np.arctan2(truth.py, truth.px)[rows])))
+    assert np.median(np.abs(away[tenth])) < 0.02, "the photon keeps the direction in which the electron started"
+    # nothing is lost: shower and photon together are the electron's energy
+    n = np.diff(record.shower_offsets)
+    total = np.bincount(np.repeat(np.arange(10_000), n), record.shower_energy, minlength=10_000)[n == 2]
+    assert abs(np.median(total) / pt - 1.0) < 0.02
+
+
+def test_bending_angle_decides():
+    """At 1.15 GeV the photon is separate where the track that is left, below 1.08 GeV, bends by over 0.131 rad."""
+    quiet = card_with(
+        beam={"spot": (0.0, 0.0, 0.0)}, emc={"smear": False, "cluster_threshold": 0.0}, mdc={"tail_fraction": 0.0}
+    )
+    _, record, reco = shots(11, 1.15, (0.0, 0.02), n=4000, card=quiet)
+    pt = np.sqrt(reco.px**2 + reco.py**2)
+    separate = np.diff(record.shower_offsets)[np.diff(record.track_offsets) == 1] == 2
+    bend = np.arcsin(94.2 / 2 / 333.564 / np.maximum(pt, 0.2))
+    assert separate[(bend > 0.134) & (pt > 0.2)].all()
+    assert not separate[bend < 0.128].any()
+    assert separate.sum() > 100
+
+
+# --- muons and hadrons ----------------------------------------------------------------------------------------------
+
+
+def test_muons_are_minimum_ionising():
+    """Most probable deposit 169 MeV at 1 GeV; less than 1e-4 have E/p > 0.8 above 0.5 GeV."""
+    _, record, _ = shots([13, -13], 1.0, (0.0, 0.1), n=40_000)
+    counts, edges = np.histogram(record.shower_energy, bins=50, range=(0.12, 0.22))
+    assert abs((0.5 * (edges[:-1] + edges[1:]))[counts > 0.9 * counts.max()].mean() - 0.170) < 0.003
+    _, _, reco = shots([13, -13], np.random.default_rng(62).uniform(0.5, 1.9, 60_000), (0.0, 0.92), n=60_000)
+    assert (reco.e_over_p > 0.8).mean() < 1e-4
+
+
+@pytest.mark.parametrize(("pdg", "low", "high"), [(-211, 0.5, 1.5), (211, 0.3, 1.5)])
+def test_pions_with_the_energy_of_electrons(pdg, low, high):
+    """0.3 to 1.5 % of the pions have E/p > 0.8, more negative than positive ones."""
+    for p in (0.8, 1.0, 1.6):
+        _, _, reco = shots(pdg, p, BARREL, n=40_000)
+        assert low < 100 * (reco.e_over_p > 0.8).mean() < high
+
+
+# --- association ----------------------------------------------------------------------------------------------------
+
+
+def test_showers_are_found_by_their_tracks():
+    """99.9 % of muons in the barrel get the shower they made; the nearest one wins."""
+    _, record, reco = shots([13, -13], 1.0, BARREL)
+    assert (reco.shower == 0).mean() > 0.998
+    assert np.isclose(reco.e_over_p[0], record.shower_energy[0] / np.sqrt(reco.px**2 + reco.py**2 + reco.pz**2)[0])
+
+
+def test_matching_by_hand():
+    """Two tracks and three showers: nearest within 0.1 rad; a shower far from both is free; NaN matches nothing."""
+    truth = gun([13, -13], [1.5, 1.5], [0.0, 0.0], [0.0, 2.0], per_event=2)
+    record = simulate(truth, "ideal", seed=1)
+    tracks = match_showers(record, CARD)
+    assert tracks.shower.tolist() == [0, 1]
+    phi = record.shower_phi
+    moved = record._replace(
+        shower_phi=np.array([phi[0] + 0.15, phi[1] + 0.05]),
+        shower_theta=record.shower_theta,
+    )
+    matches = match_showers(moved, CARD)
+    assert matches.shower.tolist() == [-1, 1]
+    assert matches.taken.tolist() == [False, True]
+    assert np.isnan(matches.energy[0])
+    assert np.allclose(matches.nearest, [chord2(0.15), chord2(0.05)], rtol=1e-6)
+    nowhere = record._replace(shower_theta=np.full(2, np.nan))
+    assert match_showers(nowhere, CARD).shower.tolist() == [-1, -1]
+
+
+def test_one_shower_for_two_tracks():
+    truth = gun([211, 211], [1.5, 1.5], [0.0, 0.01], [0.0, 0.01], per_event=2)
+    record = simulate(truth, "ideal", seed=1)
+    one = record._replace(
+        shower_offsets=np.array([0, 1]),
+        **{
+            name: getattr(record, name)[:1]
+            for name in record._fields
+            if name.startswith("shower_") and name != "shower_offsets"
+        },
+    )
+    assert match_showers(one, CARD).shower.tolist() == [0, 0]
+
+
+def test_directions():
+    rng = np.random.default_rng(63)
+    theta, phi = np.arccos(rng.uniform(-1, 1, 50)), rng.uniform(-np.pi, np.pi, 50)
+    x, y, z = (np.empty(50) for _ in range(3))
+    direction_stage(theta, phi, x, y, z)
+    assert np.allclose([x, y, z], [np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta)], atol=1e-15)
+    for i in range(49):
+        a, b = np.array(unit_vector(theta[i], phi[i])), np.array(unit_vector(theta[i + 1], phi[i + 1]))
+        angle = opening_angle(theta[i], phi[i], theta[i + 1], phi[i + 1])
+        assert math.isclose(angle, math.acos(a @ b), abs_tol=1e-7)
+        assert math.isclose(chord2(angle), ((a - b) ** 2).sum(), rel_tol=1e-12)
+    assert math.isclose(opening_angle(1.0, 0.5, 1.0 + 1e-9, 0.5), 1e-9, rel_tol=1e-6)
