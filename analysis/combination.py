@@ -50,8 +50,11 @@ class ChannelInput(NamedTuple):
 
     @property
     def n_b(self) -> Floats:
-        """Annihilation QED yield N_B: fitted curve less pions, times the annihilation fraction."""
-        return (self.background.fitted - self.pipi) * self.annihilation_fraction
+        """Annihilation QED yield N_B: curve fitted without the bin, less pions, times the annihilation fraction.
+
+        With the bin, a signal would raise its own N_B and come back smaller.
+        """
+        return (self.background.predicted - self.pipi) * self.annihilation_fraction
 
     @property
     def signal(self) -> Floats:

@@ -47,7 +47,7 @@ def test_columns_and_shape() -> None:
 
 def test_literal_sum_written_out() -> None:
     table = rows(limit_table([MU, EE], ["sum"]), "sum")
-    n_b = (MU.background.fitted - MU.pipi) + EE.background.fitted * EE.annihilation_fraction
+    n_b = (MU.background.predicted - MU.pipi) + EE.background.predicted * EE.annihilation_fraction
     b = MU.background.predicted + EE.background.predicted
     sigma_b = np.hypot(MU.background.sigma_predicted, EE.background.sigma_predicted)
     n_up = poisson_limit(MU.n + EE.n, b, sigma_b, 1.0, delta_syst([MU, EE], "sum")).upper
@@ -76,8 +76,8 @@ def test_annihilation_fraction_and_pions_enter_the_yield_only() -> None:
     table, other = limit_table([MU, EE]), limit_table([MU._replace(pipi=0 * MU.pipi), EE])
     assert np.array_equal(table["n"], other["n"])
     assert np.array_equal(table["background"], other["background"])
-    assert np.allclose(rows(table, "mumu")["n_b"], MU.background.fitted - MU.pipi)
-    assert np.allclose(rows(table, "ee")["n_b"], EE.background.fitted * FRACTION["ee"])
+    assert np.allclose(rows(table, "mumu")["n_b"], MU.background.predicted - MU.pipi)
+    assert np.allclose(rows(table, "ee")["n_b"], EE.background.predicted * FRACTION["ee"])
     assert rows(other, "mumu")["n_b"][0] > rows(table, "mumu")["n_b"][0]
 
 
@@ -111,7 +111,9 @@ def test_joint_is_better_than_either_channel_and_the_sum_is_not() -> None:
     # the ee channel carries a few per cent of the information
     share = (EE.signal**2 / EE.background.fitted) / (MU.signal**2 / MU.background.fitted)
     assert np.allclose(
-        share, (FRACTION["ee"] ** 2 * EE.background.fitted / MU.n_b) * (MU.background.fitted / MU.n_b), rtol=1e-3
+        share,
+        (FRACTION["ee"] * EE.background.predicted / MU.n_b) ** 2 * MU.background.fitted / EE.background.fitted,
+        rtol=1e-3,
     )
     assert np.all(share < 0.07)
 
@@ -179,8 +181,8 @@ def test_injected_signal_comes_back() -> None:
 def test_strength_of_both_channels() -> None:
     expectation = channels(seed=None)
     epsilon2 = 4e-6
-    lifted = [c._replace(n=c.n + epsilon2 * c.signal) for c in expectation]
-    lifted = [c._replace(background=c.background._replace(predicted=y.n)) for c, y in zip(lifted, expectation)]
+    known = [c._replace(background=c.background._replace(predicted=c.n)) for c in expectation]
+    lifted = [c._replace(n=c.n + epsilon2 * c.signal) for c in known]
     for combination in COMBINATIONS:
         found, error = signal_strength(lifted, combination)
         assert np.allclose(found, epsilon2, rtol=1e-9)

@@ -37,7 +37,8 @@ def test_selected_events_do_not_come_from_the_edge_of_the_margins():
         cuts = search.cuts_by_channel()[channel]
         mass, theta_gamma, theta, pt = (quantity[number] for quantity in truth_quantities(truth))
         edges = {
-            "theta_gamma": theta_gamma > process.theta_gamma_max - 0.2 * (process.theta_gamma_max - cuts.theta_gamma_max),
+            "theta_gamma": theta_gamma
+            > process.theta_gamma_max - 0.2 * (process.theta_gamma_max - cuts.theta_gamma_max),
             "lepton_theta": theta < process.lepton_theta_min + 0.2 * (cuts.theta_min - process.lepton_theta_min),
             "lepton_pt": pt < process.lepton_pt_min + 0.2 * (cuts.pt_min - process.lepton_pt_min),
         }
