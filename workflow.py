@@ -46,6 +46,9 @@ def parse_injection(text: str | None, sqrt_s: float) -> tuple[float, float] | No
 def read_inputs(inputs: Sequence[str], search: Search, options: dict[str, Any]) -> dict[str, FileSource]:
     """Return the external samples of PROCESS=FILE texts, by label of the process."""
     labels = [process.label() for process in search.process]
+    given = [name for name in ("cross_section", "tries") if name in options]
+    if len(inputs) > 1 and given:
+        raise ValueError(f"{given[0]} = {options[given[0]]}: cannot stand for {len(inputs)} input files at once")
     sources: dict[str, FileSource] = {}
     for text in inputs:
         label, found, path = text.partition("=")
