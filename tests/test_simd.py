@@ -1,0 +1,141 @@
+"""Hot stages are vector code: one careless branch, signed index or libm call and they would be 5 to 13 times slower."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+from besfast.detector import dedx, deposit, emc, material, muc, tof, track_table
+from besfast.geometry.card import load_card
+from besfast.kernel import BLOCK, JIT
+from besfast.reco import kinematic_fit, pid
+from besfast.reco import showers as matching
+from besfast.reco import tracks as measured
+from besfast.rng import DEDX_STREAM
+from besfast.sim import counters, particles, showers, simulate, tracks
+
+CARD = load_card("besiii")
+N = 64
+X = np.full(N, 0.5)
+K = np.uint64(1)
+KEYS = np.arange(N, dtype=np.uint64)
+FLAGS = np.zeros(N, dtype=bool)
+SCRATCH = np.full(tracks.ROWS * BLOCK, 0.5)
+EMC, DEDX, TOF, DEPOSIT = emc.parameters(CARD), dedx.parameters(CARD), tof.parameters(CARD), deposit.parameters(CARD)
+MUC, MUC_TABLE = muc.parameters(CARD), muc.muc_table(CARD)
+TABLE = track_table.track_table(CARD)
+
+VECTOR = {
+    simulate.trigger_stage: (K, K, KEYS, 0.5, FLAGS),
+    particles.boost_stage: (X, X, 0.01, 3.7),
+    particles.vertex_stage: (K, K, KEYS, np.ones(3), X, X, X),
+    tracks.helix_stage: (SCRATCH, N, 1.0),
+    tracks.radiate_stage: (X, SCRATCH),
+    tracks.draw_stage: (K, K, KEYS, KEYS, SCRATCH),
+    tracks.found_stage: (K, K, KEYS, KEYS, SCRATCH, 0.98, (0.1, 0.1, 0.9, 0.1), 10.0),
+    material.bremsstrahlung_stage: (K, K, KEYS, KEYS, 0, 0.01, X, X),
+    track_table.locate_stage: (X, X, 1, TABLE.log_p_min, TABLE.per_log_p, KEYS, X, X),
+    track_table.smear_stage: (SCRATCH, N, 1.0, 0.08, 2.0),
+    track_table.covariance_stage: (SCRATCH, N, 1.0),
+    counters.draw_stage: (K, K, KEYS, KEYS, DEDX_STREAM, X, X),
+    counters.event_time_stage: (K, K, KEYS, 0.02, X),
+    tof.counter_stage: (X, X, X, X, X, TOF, X, X),
+    tof.time_stage: (X, X, X, X, X, X),
+    dedx.dedx_stage: (X, X, X, X, X, X, DEDX, X),
+    emc.track_impact_stage: (X, X, X, X, X, EMC, X, X, X),
+    emc.photon_impact_stage: (X, X, X, X, X, X, EMC, X, X),
+    emc.energy_stage: (X, X, X, EMC, X),
+    emc.shower_sigma_stage: (X, X, EMC, X, X, X),
+    deposit.ionisation_stage: (X, X, X, X, X, DEPOSIT, X),
+    showers.merge_stage: (X, X, X, X, 0.1, X, X),
+    showers.accept_stage: (K, K, KEYS, KEYS, K, X, EMC, X),
+    showers.draw_energy_stage: (K, K, KEYS, KEYS, K, X, X, X),
+    showers.draw_position_stage: (K, K, KEYS, KEYS, K, X, X, X),
+    showers.draw_ionisation_stage: (K, K, KEYS, KEYS, X, X),
+    showers.place_stage: (1.0, X, X, X, X, X, X),
+    measured.momentum_stage: (X, X, X, X, X, X),
+    measured.good_stage: (X, X, X, np.ones(3), FLAGS),
+    matching.direction_stage: (X, X, X, X, X),
+    pid.dedx_chi_stage: (X, X, X, X, 0.1, DEDX, X),
+    pid.tof_chi_stage: (X, X, X, X, 0.1, X),
+    pid.emc_chi_stage: (X, X, X, X, 0.1, DEPOSIT, EMC, X),
+    pid.combine_stage: (SCRATCH, N, 4.0),
+    pid.probability_stage: (X, np.ones(N, dtype=np.int64), X),
+    kinematic_fit.iterate_stage: (SCRATCH, N, 0.1, 0.04, 3.77),
+    kinematic_fit.result_stage: (SCRATCH, N, 0.1, 0.04, 3.77),
+}
+
+#: Stages that read a table at a computed place: the compiler cannot know that their results do not overlap with it.
+GATHERS = {
+    track_table.interpolate_rows_stage: (TABLE.values, KEYS, X, X, SCRATCH),
+    deposit.hadron_stage: (K, K, KEYS, KEYS, X, X, X, X, deposit.hadron_table(CARD), DEPOSIT, X),
+    muc.muc_stage: (K, K, KEYS, KEYS, X, X, X, KEYS, MUC_TABLE, MUC, X, X),
+    pid.muc_chi_stage: (X, X, X, K, MUC_TABLE, MUC, X),
+}
+
+
+def has_vectors():
+    if not JIT:
+        return False
+    from llvmlite import binding
+
+    return binding.get_host_cpu_features().get("avx2", False)
+
+
+pytestmark = pytest.mark.skipif(not has_vectors(), reason="a processor without AVX2, or no compilation")
+
+
+def assembly(stage, arguments):
+    """Return the assembly of a stage; the copy of it on disk does not keep any."""
+    import numba
+
+    signature = tuple(numba.typeof(one) for one in arguments)
+    fresh = numba.njit(error_model="numpy", nogil=True)(stage.py_func)
+    fresh.compile(signature)
+    return fresh.inspect_asm(fresh.signatures[0])
+
+
+def packed_and_scalar(text):
+    """Return how many additions, multiplications, divisions and roots work on vectors and on single numbers."""
+    arithmetic = r"\bv(?:f?n?m?add\w*|f?n?m?sub\w*|mul|div|sqrt)"
+    packed = re.findall(rf"{arithmetic}pd\s[^\n]*%[yz]mm", text)
+    return len(packed), len(re.findall(rf"{arithmetic}sd\s", text))
+
+
+def library_calls(text):
+    """Return the functions of the mathematical library that are called."""
+    return set(re.findall(r"\$(?:numba_)?(logf?|exp|sin|cos|tan|pow|atan2?|hypot|erfc?|fma)\b", text))
+
+
+@pytest.mark.parametrize("stage", VECTOR, ids=lambda stage: f"{stage.__module__[8:]}.{stage.__name__}")
+def test_stage_is_vector_code(stage):
+    """Full-width registers do the arithmetic; what is scalar is the remainder of the loop."""
+    text = assembly(stage, VECTOR[stage])
+    packed, scalar = packed_and_scalar(text)
+    if stage is simulate.trigger_stage:  # integers: random words and a comparison
+        packed = len(re.findall(r"vpmuludq\s[^\n]*%[yz]mm", text))
+    assert packed > 0
+    assert packed > 0.15 * scalar
+    assert not library_calls(text)
+
+
+@pytest.mark.parametrize("stage", GATHERS, ids=lambda stage: f"{stage.__module__[8:]}.{stage.__name__}")
+def test_stage_with_a_table_calls_no_library(stage):
+    """They stay scalar; if the compiler learns better, they belong to the others."""
+    text = assembly(stage, GATHERS[stage])
+    assert packed_and_scalar(text)[1] > 0
+    assert not library_calls(text)
+
+
+class Library:
+    """What the tests must see: a stage that calls the mathematical library."""
+
+    @staticmethod
+    def py_func(x, out):
+        for i in range(np.uint64(x.size)):
+            out[i] = math.sin(x[i]) + math.log(x[i])
+
+
+def test_library_calls_are_seen():
+    text = assembly(Library, (X, X))
+    assert library_calls(text) == {"sin", "log"}
