@@ -17,7 +17,7 @@ from ..event import Floats
 #: Orders tried, and the improvement in chi2 that asks for one more (5 % for one degree of freedom; two orders are
 #: looked ahead, since a spectrum can need an even order and no odd one).
 MIN_ORDER, MAX_ORDER, IMPROVEMENT_1, IMPROVEMENT_2 = 3, 12, 3.841, 5.991
-#: Bins that every order must have: a short region is not to follow its own fluctuations.
+#: Bins that every order must have: a short region of few events is not to follow its own fluctuations.
 BINS_PER_ORDER = 8
 
 
@@ -62,6 +62,7 @@ def smooth(
     *,
     half_width: float = 0.0,
     min_order: int = MIN_ORDER,
+    bins_per_order: int = BINS_PER_ORDER,
 ) -> Smooth:
     """Fit exp(polynomial of the mass), Chebyshev basis, by iterated weighted least squares.
 
@@ -71,8 +72,8 @@ def smooth(
         Bin centres [GeV], positive contents and their variances; bins of zero variance take no part.
     half_width : float
         Half the width [GeV] of the bins that `values` are means over; 0: values at the centres.
-    min_order : int
-        Lowest order tried.
+    min_order, bins_per_order : int
+        Lowest order tried, and the bins that every order must have.
 
     Raises
     ------
@@ -84,7 +85,7 @@ def smooth(
     if n_used <= min_order + 3:
         raise ValueError(f"smooth expectation: {n_used} filled bins, at least {min_order + 4} needed")
     span = (float(mass.min()) - half_width, float(mass.max()) + half_width)
-    top = max(min(MAX_ORDER, n_used // BINS_PER_ORDER), min_order)
+    top = max(min(MAX_ORDER, n_used // bins_per_order), min_order)
 
     def fit(order: int) -> Smooth:
         return _fit(mass, half_width, span, values, variances, used, order)

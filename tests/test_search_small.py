@@ -61,6 +61,11 @@ def test_folder_holds_everything(result):
     manifest = json.loads((result.out / "manifest.json").read_text())
     assert manifest["seed"] == "3"
     assert len(set(manifest["seeds"].values())) == len(manifest["seeds"])
+    bhabha = manifest["expectation"]["ee_bhabha"]
+    fits = [value for value in bhabha.values() if isinstance(value, dict)]
+    assert len(fits) == 4
+    assert all(fit["p_value"] > 1e-3 for fit in fits)
+    assert all(sample["overflow"] < 1e-5 for sample in manifest["data"].values())
 
 
 def test_cutflow_falls_and_ends_in_the_spectrum(result):
