@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from ..constants import ELECTRON, HYPOTHESIS_MASSES, KAON, MUON, PION, PROTON
 from ..detector import dedx, deposit, emc, muc, tof
+from ..detector.muc_depth import expected_depth_stage
+from ..detector.muc_table import muc_table
 from ..elementary import erfc, exp
 from ..event import DetectorRecord, Floats
 from ..geometry.card import Card
@@ -67,19 +69,10 @@ def emc_chi_stage(
 
 
 @stage
-def muc_chi_stage(
-    p: Floats,
-    cosine: Floats,
-    depth: Floats,
-    hypothesis: np.uint64,
-    table: Floats,
-    constants: muc.MucParameters,
-    chi: Floats,
-) -> None:
+def muc_chi_stage(depth: Floats, mean: Floats, sigma: Floats, chi: Floats) -> None:
     """Fill chi of the depth in the muon counter under one hypothesis; NaN outside its chambers."""
-    for i in range(np.uint64(p.size)):
-        mean, sigma = muc.expected_depth(p[i], cosine[i], hypothesis, table, constants)
-        chi[i] = (depth[i] - mean) / sigma
+    for i in range(np.uint64(chi.size)):
+        chi[i] = (depth[i] - mean[i]) / sigma[i]
 
 
 @stage
@@ -136,9 +129,9 @@ def identify(
     depth = np.where(in_reach, record.muc_depth, np.nan)
     abs_cosine = np.abs(cosine)
     ionisation, losses, crystals = dedx.parameters(card), deposit.parameters(card), emc.parameters(card)
-    iron, iron_table = muc.parameters(card), muc.muc_table(card)
+    iron, iron_table = muc.parameters(card), muc_table(card)
     limit = conventions.pid_chi_max
-    scratch = np.empty(_ROWS * BLOCK)
+    scratch, mean, sigma = np.empty(_ROWS * BLOCK), np.empty(BLOCK), np.empty(BLOCK)
     for s in blocks(n):
         size = s.stop - s.start
         rows = scratch.reshape(_ROWS, BLOCK)[:, :size]
@@ -155,7 +148,8 @@ def identify(
         rows[KAON] = rows[PROTON] = rows[PION]
         combine_stage(scratch, size, limit)
         for h in (MUON, PION):
-            muc_chi_stage(p[s], cosine[s], depth[s], np.uint64(h), iron_table, iron, rows[h])
+            expected_depth_stage(p[s], cosine[s], np.uint64(h), iron_table, iron, mean[:size], sigma[:size])
+            muc_chi_stage(depth[s], mean[:size], sigma[:size], rows[h])
         rows[ELECTRON] = rows[KAON] = rows[PROTON] = rows[PION]
         combine_stage(scratch, size, limit)
         chi2[s] = rows[N_HYPOTHESES : 2 * N_HYPOTHESES].T

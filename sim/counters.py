@@ -4,6 +4,7 @@ import numpy as np
 
 from ..arrays import Floats, Keys
 from ..detector import dedx, muc, tof
+from ..detector.muc_table import muc_table
 from ..event import D_RHO, DZ, KAPPA, TAN_LAMBDA
 from ..geometry.card import Card
 from ..kernel import blocks, stage
@@ -93,7 +94,7 @@ def measure_muc(
 ) -> tuple[Floats, Floats]:
     """Return depth in the muon counter [cm], NaN outside its chambers, and layers hit."""
     depth, layers = np.empty(len(p)), np.empty(len(p))
-    constants, table = muc.parameters(card), muc.muc_table(card)
+    constants, table = muc.parameters(card), muc_table(card)
     for s in blocks(len(p)):
         columns = event[s], particle[s], p[s], cosine[s], phi[s], species[s]
         muc.muc_stage(k0, k1, *columns, table, constants, depth[s], layers[s])

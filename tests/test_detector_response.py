@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from besfast.constants import ELECTRON, HYPOTHESIS_MASSES, KAON, M_E, M_K, M_MU, M_P, M_PI, MUON, PION, C
 from besfast.detector import dedx, deposit, emc, material, muc, tof
+from besfast.detector.muc_depth import expected_depth_stage
+from besfast.detector.muc_table import HYPOTHESIS, muc_table
 from besfast.elementary import log
 from besfast.geometry import helix
 from besfast.geometry.card import load_card
@@ -385,8 +387,7 @@ def test_electrons_are_expected_at_their_momentum():
 
 # --- muon counter ---------------------------------------------------------------------------------------------------
 
-MUC, MUC_TABLE = muc.parameters(BESIII), muc.muc_table(BESIII)
-BARREL = np.uint64(0)
+MUC, MUC_TABLE = muc.parameters(BESIII), muc_table(BESIII)
 
 
 def chamber(p, cosine, hypothesis, card=BESIII, n=N):
@@ -394,13 +395,26 @@ def chamber(p, cosine, hypothesis, card=BESIII, n=N):
     phi = np.random.default_rng(40).uniform(-np.pi, np.pi, n)
     kind = np.full(n, hypothesis, dtype=np.uint64)
     columns = EVENT[:n], PARTICLE[:n], constant(p, n), constant(cosine, n), phi, kind
-    muc.muc_stage(K0, K1, *columns, muc.muc_table(card), muc.parameters(card), depth, layers)
+    muc.muc_stage(K0, K1, *columns, muc_table(card), muc.parameters(card), depth, layers)
     return depth, layers
 
 
 def thresholds(hypothesis, path_factor=1.0, gaps=9):
-    reach = (np.uint64(k) for k in range(gaps))
-    return np.array([muc.momentum_to_reach(k, np.uint64(hypothesis), BARREL, path_factor, MUC_TABLE) for k in reach])
+    node, momentum = np.empty(1, dtype=np.uint64), np.empty(1)
+    fraction, factor, across = np.empty(1), np.empty(1), np.empty(1)
+    muc.path_stage(np.array([math.sqrt(1.0 - 1.0 / path_factor**2)]), MUC, node, fraction, factor, across)
+    result = []
+    for gap in range(gaps):
+        muc.threshold_stage(MUC_TABLE, node, fraction, np.uint64(hypothesis) * HYPOTHESIS + np.uint64(gap), momentum)
+        result.append(momentum[0])
+    return np.array(result)
+
+
+def expected_depth(p, cosine, hypothesis):
+    mean, sigma = np.empty(1), np.empty(1)
+    columns = np.array([float(p)]), np.array([float(cosine)])
+    expected_depth_stage(*columns, np.uint64(hypothesis), MUC_TABLE, MUC, mean, sigma)
+    return mean[0], sigma[0]
 
 
 def test_smallest_momenta_of_the_gaps():
@@ -435,7 +449,7 @@ def test_muons_are_found_in_the_chambers():
             depth, layers = chamber(p, cosine, MUON)
             inside = np.isfinite(depth)
             assert inside.mean() == pytest.approx(0.97, abs=0.003)  # cracks between octants
-            mean, sigma = muc.expected_depth(p, cosine, np.uint64(MUON), MUC_TABLE, MUC)
+            mean, sigma = expected_depth(p, cosine, MUON)
             good = (np.abs(depth[inside] - mean) < 3 * sigma) & (layers[inside] >= 4)
             assert good.mean() > 0.90
             assert depth[inside].mean() == pytest.approx(mean, abs=1.0)
@@ -464,10 +478,10 @@ def test_hit_efficiency_is_that_of_independent_layers():
 def test_pions_are_absorbed():
     depth, _ = chamber(1.0, 0.0, PION)
     inside = np.isfinite(depth)
-    mean, sigma = muc.expected_depth(1.0, 0.0, np.uint64(MUON), MUC_TABLE, MUC)
+    mean, sigma = expected_depth(1.0, 0.0, MUON)
     fakes = (np.abs(depth[inside] - mean) < 2 * sigma).mean()
     assert 0.02 < fakes < 0.07
-    at_pion, width = muc.expected_depth(1.0, 0.0, np.uint64(PION), MUC_TABLE, MUC)
+    at_pion, width = expected_depth(1.0, 0.0, PION)
     assert depth[inside].mean() == pytest.approx(at_pion, abs=2.5)
     assert depth[inside].std() == pytest.approx(width, rel=0.2)
     without_leakage = dataclasses.replace(BESIII, muc=dataclasses.replace(BESIII.muc, leakage_fraction=0.0))
@@ -483,7 +497,7 @@ def test_electrons_and_kaons():
     depth, layers = chamber(1.5, 0.1, ELECTRON)
     assert np.nanmax(depth) == 0
     assert layers.max() == 0
-    assert muc.expected_depth(1.5, 0.1, np.uint64(ELECTRON), MUC_TABLE, MUC) == (0.0, 2.0)
+    assert expected_depth(1.5, 0.1, ELECTRON) == (0.0, 2.0)
     assert thresholds(KAON)[0] > thresholds(PION)[0]
 
 
