@@ -197,12 +197,15 @@ def limit(options: argparse.Namespace) -> None:
 
     jobs = jobs_of(options)
     check_output(options.output, overwrite=options.overwrite)
-    search = load_search(options.search)
+    search, pions = load_search(options.search), True
     if Path(options.input).suffix == ".csv":
         spectra = read_spectra(options.input)
     else:
         chunks, _ = _records(options, "SelectedEvents")
-        spectra = spectra_of_selected(concatenate(list(chunks)), search)
+        if options.luminosity is None:
+            raise ValueError(f"{options.input}: selected events do not say their luminosity; --luminosity FB is needed")
+        events = concatenate(list(chunks))
+        spectra, pions = spectra_of_selected(events, search), "pipi_isr" in events.processes.split(",")
     limits = limits_of_spectra(
         spectra,
         search,
@@ -213,6 +216,7 @@ def limit(options: argparse.Namespace) -> None:
         jobs=jobs,
         quiet=options.quiet,
         overwrite=options.overwrite,
+        pions=pions,
     )
     n = len(np.asarray(limits["combination"]))
     _say(options, f"{n} limits with search {search.name}, seed {options.seed} -> {options.output}")

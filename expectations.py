@@ -17,6 +17,9 @@ MAIN_CHANNEL = {"mumu_isr": MUMU, "ee_bhabha": EE, "ee_annihilation": EE}
 
 MODES = ("hybrid", "events", "asimov")
 
+#: Largest statistical error of an unsmoothed expectation in a bin, in units of the Poisson error of all events there.
+NOISE_MAX = 0.1
+
 
 class Expectation(NamedTuple):
     """Expected pseudo-data of one process per channel and bin, and its covariance where it is smooth."""
@@ -124,6 +127,8 @@ def pseudo_data(
             counts += sample.entries
             continue
         drawn[label] = expectation(producer, process, simulated[label], native=label not in external)
+        if label in external and drawn[label].channel is None:
+            _check_noise(producer, simulated, label)
         if mode == "asimov":
             counts += drawn[label].mean
         else:
@@ -133,3 +138,16 @@ def pseudo_data(
             samples.append(sample)
             counts += sample.entries
     return PseudoData(counts, samples, drawn)
+
+
+def _check_noise(producer: Producer, simulated: dict[str, Sample], label: str) -> None:
+    """Refuse pseudo-data from a sample so small that its own fluctuations would be taken for data."""
+    total = np.sum([sample.expected.mean for sample in simulated.values()], axis=0)
+    error = np.sqrt(simulated[label].expected.variance)
+    noise = float(np.max(np.divide(error, np.sqrt(total), out=np.zeros_like(error), where=total > 0.0)))
+    if noise > NOISE_MAX:
+        n = simulated[label].n_generated
+        raise ValueError(
+            f"input {label}: {n} events leave an error of {noise:.2g} sqrt(n) in a bin of the pseudo-data, "
+            f"allowed {NOISE_MAX}"
+        )

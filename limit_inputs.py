@@ -22,6 +22,12 @@ class Corrections(NamedTuple):
     pipi: Floats
     pipi_error: Floats
     containment: dict[str, Smooth]
+    resolution: dict[str, Smooth]
+
+    def without_pions(self) -> "Corrections":
+        """Return the corrections of a sample that holds no pion pairs."""
+        zero = np.zeros_like(self.pipi)
+        return self._replace(pipi=zero, pipi_error=zero)
 
 
 def simulate_corrections(producer: Producer, simulated: dict[str, Sample], annihilation: Sample) -> Corrections:
@@ -37,8 +43,10 @@ def simulate_corrections(producer: Producer, simulated: dict[str, Sample], annih
         if sample.label == "pipi_isr":
             pipi, pipi_variance = sample.expected.mean[MUMU], sample.expected.variance[MUMU]
     relative = producer.search.systematics.pion_form_factor
-    contained = {channel: producer.containment(channel, centre) for channel in CHANNELS}
-    return Corrections(fraction, pipi, np.sqrt(pipi_variance + (relative * pipi) ** 2), contained)
+    shapes = {channel: producer.signal_shape(channel, centre) for channel in CHANNELS}
+    contained = {channel: shape.containment for channel, shape in shapes.items()}
+    widths = {channel: shape.resolution for channel, shape in shapes.items()}
+    return Corrections(fraction, pipi, np.sqrt(pipi_variance + (relative * pipi) ** 2), contained, widths)
 
 
 def channel_inputs(spectra: dict[str, Spectrum], corrections: Corrections, search: Search) -> list[ChannelInput]:
@@ -48,7 +56,7 @@ def channel_inputs(spectra: dict[str, Spectrum], corrections: Corrections, searc
     at = np.searchsorted(edges[:-1], bins.mass_low - 1e-9)
     channels = []
     relative = search.systematics.pion_form_factor
-    for channel in CHANNELS:
+    for channel in spectra:
         counts = counts_on(spectra[channel], bins)
         contained = corrections.containment[channel]
         resolution_error = search.systematics.mass_resolution * contained.values[at]
@@ -89,6 +97,37 @@ def spectra_of_counts(counts: Floats, search: Search) -> dict[str, Spectrum]:
     """Return the spectra of counts of shape (n_channels, n_bins) on all bins of a search."""
     bins = search_bins(search.spectrum.edges(), None)
     return {channel: Spectrum(bins, counts[c], channel) for c, channel in enumerate(CHANNELS)}
+
+
+def measured_spectra(
+    spectra: dict[str, Spectrum], search: Search, *, all_channels: bool = False
+) -> dict[str, Spectrum]:
+    """Return measured spectra on all bins of a search (NaN where nothing was measured); empty channels are left out.
+
+    Raises
+    ------
+    ValueError
+        If a bin of the search is missing, or no channel has counts (with `all_channels`: one of them has none).
+    """
+    edges = search.spectrum.edges()
+    needed, every = search_bins(edges, search.spectrum.gap), search_bins(edges, None)
+    found: dict[str, Spectrum] = {}
+    for channel in CHANNELS:
+        if channel not in spectra or counts_on(spectra[channel], needed).sum() == 0.0:
+            if all_channels:
+                raise ValueError(f"there are no counts in the {channel} channel, needed are {', '.join(CHANNELS)}")
+            continue
+        counts = np.full(len(every.mass_low), np.nan)
+        place = np.searchsorted(every.mass_low, spectra[channel].bins.mass_low - 1e-9)
+        inside = place < len(counts)
+        place = np.where(inside, place, 0)
+        same = inside & (np.abs(every.mass_low[place] - spectra[channel].bins.mass_low) < 1e-9)
+        same &= np.abs(every.mass_high[place] - spectra[channel].bins.mass_high) < 1e-9
+        counts[place[same]] = spectra[channel].counts[same]
+        found[channel] = Spectrum(every, counts, channel)
+    if not found:
+        raise ValueError("the spectra hold no counts in the bins of the search")
+    return found
 
 
 def spectra_of_selected(events: SelectedEvents, search: Search) -> dict[str, Spectrum]:

@@ -21,8 +21,8 @@ from .geometry.card import Card
 from .reco.reconstruct import reconstruct
 from .sim.simulate import simulate
 
-#: Events per task; the columns of a chunk stay in the last-level cache.
-CHUNK = 64 * UNIT
+#: Events per task; the columns of a chunk stay in the last-level cache. Smaller chunks cost more in handing over.
+CHUNK = 16 * UNIT
 
 T = TypeVar("T")
 

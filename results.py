@@ -21,7 +21,7 @@ from .limit_inputs import Corrections
 from .samples import Sample
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SearchResult:
     """What a search found: one row per combination and bin in `limits` and `expected`."""
 
@@ -31,6 +31,10 @@ class SearchResult:
     channels: list[ChannelInput]
     manifest: dict[str, Any]
     out: Path | None
+
+    def __repr__(self) -> str:
+        """Return the summary."""
+        return self.summary()
 
     def summary(self) -> str:
         """Return a few lines: the median limit on epsilon of every combination, and what is flagged."""
@@ -92,7 +96,9 @@ def fill_folder(
     write_table(folder / "cutflow.csv", cutflow_table(flows), head)
     write_table(folder / "limits.csv", result.limits, head)
     write_table(folder / "expected_limits.csv", result.expected, head)
-    table = spectra_table(spectra, result.channels, expected, corrections.fraction, corrections.containment)
+    table = spectra_table(
+        spectra, result.channels, expected, corrections.fraction, corrections.containment, corrections.resolution
+    )
     write_table(folder / "spectra.csv", table, head)
     draw_figures(folder, result.channels, result.limits, result.expected, expected, result.search.spectrum.edges())
     (folder / "manifest.json").write_text(json.dumps(result.manifest, indent=1) + "\n", encoding="utf-8")

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from .analysis.corrections import Expected, containment, expected_events
+from .analysis.corrections import Expected, SignalShape, expected_events, signal_shape
 from .analysis.pseudo_data import poisson_numbers
 from .analysis.search_card import ProcessOptions, Search
 from .analysis.selection import Cutflow
@@ -38,6 +38,8 @@ class FileSource:
             raise ValueError(
                 f"{label}: the file gives no cross section; --cross-section NB or --tries N is needed for a luminosity"
             )
+        if not float(truth.weight.sum()) > 0.0:
+            raise ValueError(f"{label}: sum of weights = {truth.weight.sum():g}, must be above 0")
         self.truth = truth
         self.cross_section = truth.cross_section
         self.cross_section_error = truth.cross_section_error
@@ -248,8 +250,8 @@ class Producer:
             **options,
         )
 
-    def containment(self, channel: str, centre: Floats) -> Smooth:
-        """Return the containment of a channel from dark-photon samples over the mass range."""
+    def signal_shape(self, channel: str, centre: Floats) -> SignalShape:
+        """Return containment and mass resolution of a channel from dark-photon samples over the mass range."""
         low, high = self.search.spectrum.mass_range()
         n_steps = max(round((high - low) / self.search.signal.mass_step), 6)
         masses = np.linspace(low, high, n_steps + 1)
@@ -269,4 +271,4 @@ class Producer:
                 return found
 
             fitted = list(pool.map(fitted_masses, masses.tolist()))
-        return containment(masses, fitted, centre, self.search.spectrum.bin_width)
+        return signal_shape(masses, fitted, centre, self.search.spectrum.bin_width)

@@ -10,13 +10,13 @@ import numpy as np
 from . import exchange
 from .analysis.combination import ChannelInput, Table, asimov, limit_table
 from .analysis.search_card import Search, load_search
-from .analysis.spectrum import Spectrum, check_channels, read_spectra, search_bins
+from .analysis.spectrum import Spectrum, read_spectra
 from .analysis.table import write_table
 from .checks import check_output, check_output_folder
 from .expectations import MODES, PseudoData
 from .expectations import pseudo_data as make_pseudo_data
 from .geometry.card import Card, card_hash, load_card
-from .limit_inputs import Corrections, channel_inputs, simulate_corrections, spectra_of_counts
+from .limit_inputs import Corrections, channel_inputs, measured_spectra, simulate_corrections, spectra_of_counts
 from .pipeline import CHUNK, default_jobs
 from .results import SearchResult, fill_folder, write_folder
 from .rng import check_seed
@@ -33,6 +33,8 @@ def parse_injection(text: str | None, sqrt_s: float) -> tuple[float, float] | No
     """Return (mass [GeV], epsilon) of MASS:EPSILON; ValueError says what is allowed."""
     if text is None:
         return None
+    if not isinstance(text, str):
+        raise TypeError(f"inject = {text!r}, must be a text MASS:EPSILON, e.g. '2.5:3e-3'")
     mass_text, _, epsilon_text = text.partition(":")
     try:
         mass, epsilon = float(mass_text), float(epsilon_text)
@@ -82,6 +84,8 @@ def prepare(
     loaded = load_search(search)
     detector = load_card(loaded.card if card is None else card)
     check_seed(seed)
+    if luminosity is not None and (isinstance(luminosity, bool) or not isinstance(luminosity, int | float)):
+        raise TypeError(f"luminosity = {luminosity!r}, must be a number of fb^-1")
     fb = loaded.luminosity if luminosity is None else float(luminosity)
     if not (np.isfinite(fb) and 0.0 < fb <= 1e5):
         raise ValueError(f"luminosity = {luminosity}, allowed (0, 1e5] fb^-1")
@@ -167,9 +171,9 @@ def search(
     target = None if out is None else check_output_folder(out, overwrite=overwrite)
     setting = prepare(search, card, luminosity, seed, jobs, chunk, quiet, inputs, external)
     injected = parse_injection(inject, setting.card.beam.sqrt_s)
-    measured = None if data is None else read_spectra(data)
-    if measured is not None:
-        check_channels(measured, search_bins(setting.search.spectrum.edges(), setting.search.spectrum.gap))
+    if data is not None and (inject is not None or pseudo_data != "hybrid"):
+        raise ValueError(f"data = {data}: a measured spectrum takes neither inject nor a mode of pseudo-data")
+    measured = None if data is None else measured_spectra(read_spectra(data), setting.search, all_channels=True)
     timings: dict[str, float] = {}
     start = time.perf_counter()
     simulated, corrections = _simulation(setting)
@@ -206,12 +210,18 @@ def limits_of_spectra(
     jobs: int | None = None,
     quiet: bool = True,
     overwrite: bool = False,
+    pions: bool = True,
 ) -> Table:
-    """Write the limits of measured or selected spectra, with corrections from the search's own simulation."""
+    """Write the limits of measured or selected spectra, with corrections from the search's own simulation.
+
+    `pions` says whether pion pairs are among the events; channels without counts take no part.
+    """
     check_output(output, overwrite=overwrite)
     setting = prepare(search, card, luminosity, seed, jobs, CHUNK, quiet)
-    check_channels(spectra, search_bins(search.spectrum.edges(), search.spectrum.gap))
+    spectra = measured_spectra(spectra, search)
     _, corrections = _simulation(setting)
+    if not pions:
+        corrections = corrections.without_pions()
     channels = channel_inputs(spectra, corrections, search)
     limits = _limits(channels, search)
     write_table(output, limits, [f"search {search.name}, card {setting.card.name}, seed {seed}"])

@@ -161,7 +161,7 @@ def fit_background(
         deviance += fit.deviance
         converged = converged and fit.converged
     residual = counts - nu
-    curve = nu - known
+    curve = np.maximum(nu - known, 1e-12)
     predicted = known + (curve * np.exp(-shift / curve) if exponential else np.maximum(curve - shift, 0.0))
     dof = counts.size - sum(orders) - len(orders)
     p_value = float(stats.chi2.sf(deviance, dof))

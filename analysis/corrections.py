@@ -4,7 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..event import CHANNELS, Floats
+from ..arrays import Floats
+from ..event import CHANNELS
+from .containment import resolution
 from .smooth import Pieces, Smooth, smooth, smooth_pieces
 
 MUMU, EE = CHANNELS.index("mumu"), CHANNELS.index("ee")
@@ -38,8 +40,15 @@ def annihilation_fraction(
     return smooth_pieces(centre, ratio, ratio**2 * relative, breaks)
 
 
-def containment(masses: Floats, fitted: list[Floats], centre: Floats, bin_width: float) -> Smooth:
-    """Return the fraction of selected signal events that are reconstructed in the bin of their true mass.
+class SignalShape(NamedTuple):
+    """Fraction of the signal in the bin of its mass, and half the central 68 % of its residuals [GeV], per bin."""
+
+    containment: Smooth
+    resolution: Smooth
+
+
+def signal_shape(masses: Floats, fitted: list[Floats], centre: Floats, bin_width: float) -> SignalShape:
+    """Return the fraction of selected signal events reconstructed in the bin of their true mass, and the resolution.
 
     For a true mass anywhere in the bin with equal probability, an event with residual r stays inside with probability
     max(0, 1 - |r| / width): samples of fixed mass give the containment averaged over the bin.
@@ -55,11 +64,13 @@ def containment(masses: Floats, fitted: list[Floats], centre: Floats, bin_width:
     bin_width : float
         [GeV].
     """
-    means, variances = np.empty(len(masses)), np.empty(len(masses))
+    means, variances, widths = np.empty(len(masses)), np.empty(len(masses)), np.empty(len(masses))
     for i, (mass, values) in enumerate(zip(masses, fitted)):
         if len(values) < 2:
             raise ValueError(f"signal sample at {mass:g} GeV: {len(values)} events pass the selection, too few")
         inside = np.maximum(0.0, 1.0 - np.abs(values - mass) / bin_width)
         means[i], variances[i] = inside.mean(), inside.var(ddof=1) / len(values)
-    at_masses = smooth(masses, means, variances)
-    return at_masses.at(centre)
+        widths[i] = resolution(values - mass)
+    # the quantiles of a normal distribution: var = 0.925 sigma^2 / n
+    width_variances = 0.925 * widths**2 / np.array([len(values) for values in fitted])
+    return SignalShape(smooth(masses, means, variances).at(centre), smooth(masses, widths, width_variances).at(centre))

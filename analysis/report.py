@@ -8,6 +8,7 @@ import numpy as np
 from ..arrays import Floats, Ints
 from ..event import CHANNELS
 from .combination import ChannelInput, Table
+from .containment import gaussian_containment
 from .corrections import Expected
 from .figures import mixing_figure, residual_figure, save_figure, spectra_figure
 from .selection import Cutflow
@@ -38,6 +39,7 @@ def spectra_table(
     expected: Mapping[str, Expected],
     fraction: Pieces,
     containment: Mapping[str, Smooth],
+    resolution: Mapping[str, Smooth],
 ) -> Table:
     """Return counts, background fit and simulation per channel and bin, bins of the gap included (NaN: not fitted)."""
     columns: dict[str, list[Floats]] = {}
@@ -67,6 +69,8 @@ def spectra_table(
             "annihilation_fraction_error": fraction.sigma() if channel.channel == "ee" else 0.0 * ones,
             "containment": containment[channel.channel].values,
             "containment_error": containment[channel.channel].sigma(),
+            "mass_resolution": resolution[channel.channel].values,
+            "containment_paper": gaussian_containment(resolution[channel.channel].values, float(bins.width[0])),
             "simulation": np.sum([one.mean[c] for one in expected.values()], axis=0),
             "simulation_error": np.sqrt(np.sum([one.variance[c] for one in expected.values()], axis=0)),
             **{f"simulation_{label}": one.mean[c] for label, one in expected.items()},

@@ -91,7 +91,7 @@ def select(events: RecoEvents, cuts: dict[str, ChannelCuts], mass_range: tuple[f
     Parameters
     ----------
     events : RecoEvents
-        Consecutive events; the first one has a number that is a multiple of 1024.
+        Consecutive events; chunks of a sample are whole numbers of units of 1024, whatever the events' numbers.
     cuts : dict
         `ChannelCuts` by channel name, `mumu` and `ee`.
     mass_range : tuple of float
@@ -108,7 +108,7 @@ def select(events: RecoEvents, cuts: dict[str, ChannelCuts], mass_range: tuple[f
         events.e_over_p[first + 1] > cuts["ee"].e_over_p_min
     )
     identified = {"ee": electrons, "mumu": _muons(events, first) & ~electrons}
-    start = int(events.number[0]) if events.n_events else 0
+    row = np.arange(events.n_events)
     n_units = -(-events.n_events // UNIT)
     entries = np.zeros((len(CHANNELS), len(CUTS)), dtype=np.int64)
     unit_weights = np.zeros((n_units, len(CHANNELS), len(CUTS)))
@@ -117,13 +117,13 @@ def select(events: RecoEvents, cuts: dict[str, ChannelCuts], mass_range: tuple[f
         last = _last_cut_passed(events, pairs, first, channel, cuts[channel], identified[channel], mass_range)
         channel_of[last == len(CUTS) - 1] = c
         entries[c, 0] = events.n_events
-        unit_weights[:, c, 0] = unit_sums(
-            events.number, start, n_units, np.zeros(events.n_events, dtype=np.int64), 1, events.weight
-        )[:, 0]
+        unit_weights[:, c, 0] = unit_sums(row, 0, n_units, np.zeros(events.n_events, dtype=np.int64), 1, events.weight)[
+            :, 0
+        ]
         # events that stop at cut i, then the sum over all later ones: what is left after each cut
         stopped = np.bincount(last, minlength=len(CUTS))
         entries[c, 1:] = stopped[::-1].cumsum()[::-1][1:]
-        weights = unit_sums(events.number[pairs], start, n_units, last, len(CUTS), events.weight[pairs])
+        weights = unit_sums(row[pairs], 0, n_units, last, len(CUTS), events.weight[pairs])
         unit_weights[:, c, 1:] = weights[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:]
     return Selection(_selected(events, pairs, channel_of), entries, unit_weights)
 

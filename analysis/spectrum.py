@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,14 +76,6 @@ def counts_on(spectrum: Spectrum, bins: Bins) -> Floats:
             f"the {spectrum.channel} spectrum has no bin from {bins.mass_low[i]:g} to {bins.mass_high[i]:g} GeV"
         )
     return spectrum.counts[at]
-
-
-def check_channels(spectra: Mapping[str, Spectrum], bins: Bins) -> None:
-    """Raise ValueError unless there is a spectrum of every channel with all of the bins."""
-    for channel in CHANNELS:
-        if channel not in spectra:
-            raise ValueError(f"there is no {channel} spectrum, needed are {', '.join(CHANNELS)}")
-        counts_on(spectra[channel], bins)
 
 
 def read_spectra(path: str | Path) -> dict[str, Spectrum]:

@@ -123,7 +123,6 @@ def result_stage(s: Floats, n: int, mass: float, total_px: float, total_energy: 
         e2 = math.sqrt(px2 * px2 + py2 * py2 + pz2 * pz2 + mass * mass)
         qx, qy, qz, qe = total_px - px1 - px2, -py1 - py2, -pz1 - pz2, total_energy - e1 - e2
         s[_B * np.uint64(_CONSTRAINT) + j] = qe * qe - qx * qx - qy * qy - qz * qz
-        # from the angle between the tracks: e1 e2 - p1.p2 would cancel for small masses
         mass2 = 2.0 * (mass * mass + e1 * e2 - (px1 * px2 + py1 * py2 + pz1 * pz2))
         s[_B * np.uint64(_MASS) + j] = math.sqrt(max(mass2, 0.0))
         s[_B * np.uint64(_THETA) + j] = polar_angle_cm(qx, qy, qz, qe, total_px, total_energy)

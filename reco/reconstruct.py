@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..constants import M_E, M_MU
-from ..event import FIT_HYPOTHESES, DetectorRecord, RecoEvents
+from ..event import FIT_HYPOTHESES, KAPPA, DetectorRecord, RecoEvents
 from ..geometry.beam import initial_momentum
 from ..geometry.card import Card, card_hash, load_card
 from .kinematic_fit import fit_missing_photon
@@ -37,15 +37,21 @@ def reconstruct(record: DetectorRecord, card: Card | str | Path = "besiii") -> R
 
     Raises
     ------
+    TypeError
+        If it is not a detector record.
     ValueError
-        For a wrong card.
+        For a wrong card, or a helix that is not finite or has no curvature; the message names the event.
     """
+    if not isinstance(record, DetectorRecord):
+        raise TypeError(f"record is {type(record).__name__}, must be DetectorRecord")
     card = load_card(card)
+    _check_helices(record)
     tracks = charged_tracks(record.helix, card.reconstruction)
     p = np.sqrt(tracks["px"] ** 2 + tracks["py"] ** 2 + tracks["pz"] ** 2)
     matches = match_showers(record, card)
     chi2, n_systems = identify(record, card, p, tracks["pz"] / p, matches.energy, matches.path_factor)
-    total_px, total_energy = initial_momentum(card.beam.sqrt_s, card.beam.half_crossing_angle)
+    sqrt_s = record.sqrt_s if np.isfinite(record.sqrt_s) else card.beam.sqrt_s
+    total_px, total_energy = initial_momentum(sqrt_s, card.beam.half_crossing_angle)
     fits = fit_missing_photon(
         record.helix,
         record.covariance,
@@ -83,3 +89,12 @@ def reconstruct(record: DetectorRecord, card: Card | str | Path = "besiii") -> R
         seed=record.seed,
         provenance=json.dumps(steps),
     )
+
+
+def _check_helices(record: DetectorRecord) -> None:
+    bad = ~np.isfinite(record.helix).all(axis=1) | (record.helix[:, KAPPA] == 0.0)
+    if bad.any():
+        track = int(np.argmax(bad))
+        event = int(np.searchsorted(record.track_offsets, track, side="right")) - 1
+        values = ", ".join(f"{value:g}" for value in record.helix[track])
+        raise ValueError(f"event {record.number[event]}: helix = ({values}), allowed finite numbers and kappa != 0")

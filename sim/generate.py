@@ -186,7 +186,31 @@ def generate(
 ) -> TruthEvents:
     """Generate events of one process in the e+e- centre of mass, with its cross section [nb] within the cuts.
 
-    See `Generator` for the options. The cross section comes from at least 2^20 trials however few the events.
+    Parameters
+    ----------
+    process : str
+        `mumu_isr`, `ee_annihilation`, `ee_bhabha`, `pipi_isr`, `jpsi_isr`, `psi2s_isr` or `dark_photon`.
+    n_events : int
+    sqrt_s : float
+        Nominal centre-of-mass energy [GeV].
+    seed : int
+        0 <= seed < 2**64; an event depends on the seed, its number and the options alone.
+    order : str
+        "lo": leading order with alpha(0), without vacuum polarisation or resonances in the amplitude.
+    weighted : bool
+        Weights of mean one in place of acceptance-rejection.
+    energy_spread : float
+        Standard deviation of the event's sqrt(s) [GeV].
+    **options
+        Cuts in the centre of mass: `mass_min`, `mass_max` of the pair [GeV], `theta_gamma_max` and `lepton_theta_min`
+        (both leptons) from either beam [rad], `lepton_pt_min` [GeV/c]; `mass` [GeV] and `epsilon` of a dark photon;
+        `lepton`, "mu" or "e", where a process has both. Each process takes its own.
+
+    Returns
+    -------
+    TruthEvents
+        Three final particles per event: negative, positive, photon; `cross_section` and `cross_section_error` [nb],
+        from at least 2^20 trials however few the events.
 
     Raises
     ------

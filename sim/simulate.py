@@ -46,9 +46,13 @@ def simulate(truth: TruthEvents, card: Card | str | Path = "besiii", *, seed: in
 
     Raises
     ------
+    TypeError
+        If these are not truth events.
     ValueError
         For a wrong seed or card, or a momentum, vertex or weight that is not finite; the message names value and event.
     """
+    if not isinstance(truth, TruthEvents):
+        raise TypeError(f"truth is {type(truth).__name__}, must be TruthEvents")
     card = load_card(card)
     k0, k1 = key(seed)
     particles = final_state(truth, card, k0, k1)

@@ -268,7 +268,7 @@ MISTAKES = [
     (["limit", "events.h5", "-o", "new.csv"], "events.h5: holds RecoEvents, besfast limit reads SelectedEvents"),
     (["limit", "selected.h5", "-o", "new.csv", "--luminosity", "-1"], "luminosity = -1.0, allowed (0, 1e5] fb^-1"),
     (["limit", "column.csv", "-o", "new.csv"], "column.csv: no column channel; needed are mass_low, "),
-    (["limit", "channel.csv", "-o", "new.csv"], "there is no ee spectrum, needed are mumu, ee"),
+    (["limit", "channel.csv", "-o", "new.csv"], "mumu: QED yield N_B = "),
     (["limit", "none.csv", "-o", "new.csv"], "none.csv: No such file or directory"),
     (["inspect", "none.h5"], "none.h5: no such file"),
     (["inspect", "text.txt"], "text.txt: neither HDF5 nor HepMC3"),

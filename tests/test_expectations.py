@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from besfast.analysis.accumulate import UNIT, add_units, unit_sums
-from besfast.analysis.corrections import Expected, annihilation_fraction, containment, expected_events
+from besfast.analysis.corrections import Expected, annihilation_fraction, expected_events, signal_shape
 from besfast.analysis.pseudo_data import goodness, poisson_numbers
 from besfast.analysis.smooth import product, smooth, smooth_pieces
 from scipy import stats
@@ -79,7 +79,9 @@ def test_containment_of_a_gaussian():
     """For a resolution sigma the containment, averaged over the bin, is known in closed form; 5 sigma."""
     rng, sigma, width = np.random.default_rng(3), 0.006, 0.01
     masses = np.linspace(1.5, 3.4, 20)
-    found = containment(masses, [m + sigma * rng.normal(size=20_000) for m in masses], MASS, width)
+    shape = signal_shape(masses, [m + sigma * rng.normal(size=20_000) for m in masses], MASS, width)
+    found = shape.containment
+    assert np.all(np.abs(shape.resolution.values - sigma) < 5 * shape.resolution.sigma())
     z = width / sigma
     exact = 2 * stats.norm.cdf(z) - 1 - 2 / z * (stats.norm.pdf(0) - stats.norm.pdf(z))
     assert np.all(np.abs(found.values - exact) < 5 * found.sigma())

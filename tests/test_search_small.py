@@ -114,10 +114,16 @@ def test_measured_spectrum_in_place_of_pseudo_data(small, result, tmp_path):
     path = tmp_path / "spectrum.csv"
     lines = ["# a measured spectrum", "mass_low,mass_high,channel,n"]
     for row in rows(result.out / "spectra.csv"):
+        if 2.95 <= float(row["mass_low"]) < 3.20:
+            continue  # a published spectrum has no bins where nothing was searched
         lines.append(f"{row['mass_low']},{row['mass_high']},{row['channel']},{float(row['n'])}")
     path.write_text("\n".join(lines) + "\n")
-    again = besfast.search(small, out=None, seed=3, jobs=2, data=path)
+    again = besfast.search(small, out=tmp_path / "again", seed=3, jobs=2, data=path)
     assert np.array_equal(again.limits["epsilon_up"], result.limits["epsilon_up"])
+    gap = [row for row in rows(again.out / "spectra.csv") if row["n"] == "nan"]
+    assert len(gap) == 2 * 25
+    with pytest.raises(ValueError, match="inject"):
+        besfast.search(small, out=None, data=path, inject="2.0:1e-3")
 
 
 def test_existing_folder_is_kept(small, result):
@@ -137,10 +143,12 @@ def test_existing_folder_is_kept(small, result):
         ({"seed": -1}, "seed"),
         ({"inputs": ["nonsense=x"]}, "PROCESS=FILE"),
         ({"card": "nonsense"}, "nonsense"),
+        ({"luminosity": True}, "luminosity"),
+        ({"inject": (2.0, 1e-3)}, "MASS:EPSILON"),
     ],
 )
 def test_wrong_arguments_are_named(small, tmp_path, arguments, message):
-    with pytest.raises((ValueError, OSError), match=message):
+    with pytest.raises((ValueError, TypeError, OSError), match=message):
         besfast.search(small, out=tmp_path / "x", **arguments)
     assert not (tmp_path / "x").exists()
 

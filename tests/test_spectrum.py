@@ -4,9 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from besfast.analysis.containment import count_contained, gaussian_containment, resolution, smooth_fraction
+from besfast.analysis.containment import gaussian_containment, resolution
 from besfast.analysis.spectrum import Spectrum, bin_edges, counts_on, read_spectra, search_bins
-from scipy.stats import norm
 
 
 def test_edges_are_the_decimal_numbers() -> None:
@@ -98,32 +97,6 @@ def test_resolution_is_the_width_of_a_normal_distribution() -> None:
     assert 1.01 < resolution(tail) / 0.008 < 1.06
     with pytest.raises(ValueError, match="at least two"):
         resolution([1.0])
-
-
-def test_counted_containment() -> None:
-    """Flat true masses, Gaussian resolution: the average over the bin of the containment, below the centred one."""
-    bins = search_bins(bin_edges(1.5, 3.4, 0.01))
-    rng = np.random.default_rng(7)
-    mass = rng.uniform(1.45, 3.45, 800_000)
-    sigma = 0.005 + 0.007 * (mass - 1.5) / 1.9
-    fitted = mass + sigma * rng.normal(size=mass.size)
-    fitted[:1000] = np.nan
-    total, passed = count_contained(bins, mass, fitted)
-    assert total.sum() == np.count_nonzero((mass >= 1.5) & (mass < 3.4) & ~((mass >= 2.95) & (mass < 3.2)))
-    smooth = smooth_fraction(bins.centre, total, passed, bins.centre)
-    assert smooth.p_value > 0.01
-    sigma_there = 0.005 + 0.007 * (bins.centre - 1.5) / 1.9
-    # the mean over a uniform start of Phi((w-x)/s) - Phi(-x/s), integrated in closed form
-    t = 0.01 / sigma_there
-    exact = 2 * norm.cdf(t) - 1 - 2 / t * (norm.pdf(0) - norm.pdf(t))
-    assert np.all(np.abs(smooth.value / exact - 1) < 0.012)
-    assert np.mean(np.square((smooth.value - exact) / smooth.error)) < 3.0
-    ratio = gaussian_containment(sigma_there) / smooth.value
-    assert np.all((ratio > 1.02) & (ratio < 1.16))
-    with pytest.raises(ValueError, match="containment counted from"):
-        smooth_fraction(bins.centre[:50], total[:50], passed[:50], bins.centre)
-    with pytest.raises(ValueError, match="masses with enough events"):
-        smooth_fraction(bins.centre[:3], total[:3], passed[:3], bins.centre[:3])
 
 
 def test_spectrum_record() -> None:
