@@ -4,7 +4,6 @@ import argparse
 import json
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +15,7 @@ from tqdm import tqdm
 from . import exchange, store
 from .checks import check_output
 from .event import concatenate
-from .pipeline import CHUNK, default_jobs, ordered_map
+from .pipeline import CHUNK, bounded_map, default_jobs, ordered_map
 
 __all__ = ["card", "generate", "inspect", "limit", "reconstruct", "search", "select", "simulate"]
 
@@ -161,21 +160,14 @@ def _mapped(
 ) -> Iterator[Any]:
     """Yield step(chunk) of all chunks in their order, computed by several threads, few waiting in memory."""
     jobs = jobs_of(options)
-    waiting: deque[Any] = deque()
+
+    def task(chunk: Any) -> tuple[Any, int]:
+        return step(chunk), chunk.n_events
+
     with progress_bar(total, options.verb, options.quiet) as bar, ThreadPoolExecutor(jobs) as executor:
-
-        def first() -> Any:
-            future, n = waiting.popleft()
-            result = future.result()
+        for result, n in bounded_map(executor, task, ((chunk,) for chunk in chunks), 2 * jobs):
             bar.update(n)
-            return result
-
-        for chunk in chunks:
-            waiting.append((executor.submit(step, chunk), chunk.n_events))
-            if len(waiting) >= 2 * jobs:
-                yield first()
-        while waiting:
-            yield first()
+            yield result
 
 
 def _written(options: argparse.Namespace, kind: str, results: Iterator[Any]) -> int:

@@ -70,7 +70,7 @@ def expectation(producer: Producer, process: ProcessOptions, sample: Sample, *, 
     mean = sample.expected.mean.copy()
     if channel is None:
         return Expectation(mean)
-    centre = 0.5 * (producer.edges[1:] + producer.edges[:-1])
+    centre = producer.centre
     gap = producer.search.spectrum.gap
     selected, variance = sample.expected.mean[channel], sample.expected.variance[channel]
     if not native:

@@ -32,18 +32,17 @@ class Corrections(NamedTuple):
 
 def simulate_corrections(producer: Producer, simulated: dict[str, Sample], annihilation: Sample) -> Corrections:
     """Return annihilation fraction, pion pairs and containment per bin."""
-    centre = 0.5 * (producer.edges[1:] + producer.edges[:-1])
-    n_bins = len(centre)
+    centre = producer.centre
     bhabha = simulated.get("ee_bhabha")
     if bhabha is None:
         raise ValueError(f"search {producer.search.name}: process ee_bhabha is missing, the ee channel needs it")
     fraction = annihilation_fraction(centre, annihilation.expected, bhabha.expected, producer.search.spectrum.gap)
-    pipi, pipi_variance = np.zeros(n_bins), np.zeros(n_bins)
-    for sample in simulated.values():
-        if sample.label == "pipi_isr":
-            pipi, pipi_variance = sample.expected.mean[MUMU], sample.expected.variance[MUMU]
+    pipi, pipi_variance = np.zeros_like(centre), np.zeros_like(centre)
+    if "pipi_isr" in simulated:
+        pions = simulated["pipi_isr"].expected
+        pipi, pipi_variance = pions.mean[MUMU], pions.variance[MUMU]
     relative = producer.search.systematics.pion_form_factor
-    shapes = {channel: producer.signal_shape(channel, centre) for channel in CHANNELS}
+    shapes = {channel: producer.signal_shape(channel) for channel in CHANNELS}
     contained = {channel: shape.containment for channel, shape in shapes.items()}
     widths = {channel: shape.resolution for channel, shape in shapes.items()}
     return Corrections(fraction, pipi, np.sqrt(pipi_variance + (relative * pipi) ** 2), contained, widths)

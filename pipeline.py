@@ -6,7 +6,7 @@ events, so that neither the number of threads nor the size of the chunks can cha
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -42,16 +42,17 @@ def ordered_map(task: Callable[[int, int], T], n_events: int, jobs: int, chunk: 
             yield task(start, n)
         return
     with ThreadPoolExecutor(jobs) as executor:
-        yield from _bounded(executor, task, spans, 2 * jobs)
+        yield from bounded_map(executor, task, spans, 2 * jobs)
 
 
-def _bounded(
-    executor: Executor, task: Callable[[int, int], T], spans: list[tuple[int, int]], depth: int
+def bounded_map(
+    executor: Executor, task: Callable[..., T], arguments: Iterable[tuple[Any, ...]], depth: int
 ) -> Iterator[T]:
+    """Yield task(*one) of all arguments in their order, at most `depth` results waiting; arguments are taken lazily."""
     waiting: deque[Any] = deque()
     try:
-        for start, n in spans:
-            waiting.append(executor.submit(task, start, n))
+        for one in arguments:
+            waiting.append(executor.submit(task, *one))
             if len(waiting) >= depth:
                 yield waiting.popleft().result()
         while waiting:

@@ -40,7 +40,8 @@ class FileSource:
             )
         if not float(truth.weight.sum()) > 0.0:
             raise ValueError(f"{label}: sum of weights = {truth.weight.sum():g}, must be above 0")
-        self.truth = truth
+        # a sample is keyed by running index, whatever the numbers in its file
+        self.truth = truth._replace(number=np.arange(truth.n_events))
         self.cross_section = truth.cross_section
         self.cross_section_error = truth.cross_section_error
         self.overflow = 0.0
@@ -111,6 +112,7 @@ class Producer:
     def __post_init__(self) -> None:
         check_sum([process.name for process in self.search.process])
         self.edges = self.search.spectrum.edges()
+        self.centre = 0.5 * (self.edges[1:] + self.edges[:-1])
         self.seeds: dict[str, int] = {}
 
     def seed_of(self, kind: str, label: str) -> int:
@@ -250,7 +252,7 @@ class Producer:
             **options,
         )
 
-    def signal_shape(self, channel: str, centre: Floats) -> SignalShape:
+    def signal_shape(self, channel: str) -> SignalShape:
         """Return containment and mass resolution of a channel from dark-photon samples over the mass range."""
         low, high = self.search.spectrum.mass_range()
         n_steps = max(round((high - low) / self.search.signal.mass_step), 6)
@@ -271,4 +273,4 @@ class Producer:
                 return found
 
             fitted = list(pool.map(fitted_masses, masses.tolist()))
-        return signal_shape(masses, fitted, centre, self.search.spectrum.bin_width)
+        return signal_shape(masses, fitted, self.centre, self.search.spectrum.bin_width)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from ..arrays import Floats
 from ..constants import ALPHA_T
 from ..geometry.sections import Card
-from .arithmetic import arcsine, logarithm, tangent
-from .material import thickness, touching_shells
+from .arithmetic import arcsine, tangent
+from .material import highland, thickness, touching_shells
 
 #: Variances before the first hit: d_rho [cm^2], phi0, kappa [(c/GeV)^2], dz [cm^2], tan_lambda.
 DIFFUSE = (1e2, 1.0, 10.0, 1e4, 1.0)
@@ -121,9 +121,7 @@ class _Track:
         self.rho = ALPHA_T / card.field.bz / self.kappa
         self.tan_lambda = cosine / sine
         self.cos_lambda = sine
-        energy2 = p * p + mass * mass
-        self.inverse_beta2 = energy2 / (p * p)
-        self.inverse_p_beta = np.sqrt(energy2) / (p * p)
+        self.p, self.mass = p, mass
 
 
 def _measure(matrix: list[list[Floats]], track: _Track, point: _Point, stereo: float, variance: float) -> None:
@@ -168,9 +166,7 @@ def _scatter(
     rho, tan_lambda, sine = track.rho, track.tan_lambda, point.sine
     x = thickness / point.incidence
     whole = np.maximum(thickness_in_log / point.incidence, LOG_FLOOR)
-    correction = 1.0 + 0.038 * logarithm(whole * track.inverse_beta2)
-    theta0 = 0.0136 * track.inverse_p_beta * np.sqrt(x) * correction
-    theta0 = np.where(point.reached, theta0, 0.0)
+    theta0 = np.where(point.reached, highland(track.p, track.mass, x, whole), 0.0)
     azimuth = theta0 / track.cos_lambda
     zero = np.zeros_like(rho)
     in_azimuth = (

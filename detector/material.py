@@ -40,16 +40,17 @@ ALUMINIUM = Material(2.699, 0.48181, 166.0e-9, 4.2395, 0.1708, 3.0127, 0.08024, 
 IRON = Material(7.874, 0.46557, 286.0e-9, 4.2911, -0.0012, 3.1531, 0.14680, 2.9632)
 
 
-@kernel
-def highland(p: float, mass: float, thickness: float, thickness_in_log: float) -> float:
-    """Return the width [rad] of the projected scattering angle (Highland; PDG 2022, eq. 34.16).
+def highland(
+    p: Floats | float, mass: Floats | float, thickness: Floats | float, thickness_in_log: Floats | float
+) -> Floats:
+    """Return the width [rad] of the projected scattering angle (Highland; PDG 2022, eq. 34.16), arrays broadcast.
 
     theta_0 = 13.6 MeV / (beta p) sqrt(x) [1 + 0.038 ln(x' / beta^2)], x in radiation lengths. Matter cut into slices
     has x' of the whole: the logarithm is not additive. Good to 11 % for 1e-3 < x' < 100; core of the distribution.
     """
     energy2 = p * p + mass * mass
-    correction = 1.0 + 0.038 * log(thickness_in_log * energy2 / (p * p))
-    return _HIGHLAND * math.sqrt(energy2) / (p * p) * math.sqrt(thickness) * correction
+    correction = 1.0 + 0.038 * logarithm(thickness_in_log * (energy2 / (p * p)))
+    return _HIGHLAND * (np.sqrt(energy2) / (p * p)) * np.sqrt(thickness) * correction
 
 
 def stopping_power(bg: Floats, mass: float, material: Material) -> Floats:
