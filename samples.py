@@ -21,7 +21,7 @@ from .geometry.card import Card
 from .pipeline import CHUNK, Chain, fill_spectra
 from .rng import derive_seed
 from .sim.generate import Generator
-from .sim.processes import check_sum
+from .sim.processes.registry import check_sum
 
 #: 1 fb^-1 in nb^-1.
 PER_FB = 1e6

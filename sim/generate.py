@@ -9,11 +9,11 @@ import numpy as np
 from ..event import Floats, TruthEvents, empty_columns
 from ..kernel import BLOCK
 from ..rng import ACCEPT_STREAM, check_seed, key
-from .adaptation import adapt
-from .final_state import energy_spread_stage, momenta
-from .options import check_request
-from .processes import find_process
-from .sampling import BHABHA, LEPTONS, PIONS, Source, choose_trials, sum_trials
+from .processes.registry import find_process
+from .radiative.adaptation import adapt
+from .radiative.final_state import energy_spread_stage, momenta
+from .radiative.options import check_request
+from .radiative.sampling import BHABHA, LEPTONS, PIONS, Source, choose_trials, sum_trials
 
 _KINDS = {"annihilation": LEPTONS, "bhabha": BHABHA, "pions": PIONS}
 _PHOTON = 22
@@ -32,7 +32,7 @@ class Generator:
     Parameters
     ----------
     process : str
-        Name of a process (`sim.processes.PROCESSES`).
+        Name of a process (`sim.processes.registry.PROCESSES`).
     sqrt_s : float
         Nominal centre-of-mass energy [GeV].
     seed : int

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from besfast.constants import HBARC2, M_MU, M_PI
-from besfast.sim.form_factor import form_factor_stage, gounaris_sakurai, pion_form_factor2
-from besfast.sim.radiator import born_pions
+from besfast.sim.radiative.form_factor import form_factor_stage, gounaris_sakurai, pion_form_factor2
+from besfast.sim.radiative.radiator import born_pions
 
 RHO = [
     (0.77502, 0.14959, 1.0, 0.0),

@@ -11,7 +11,7 @@ import pytest
 from besfast.constants import M_E, M_MU, M_PI
 from besfast.event import COLUMNS, concatenate
 from besfast.sim.generate import Generator, check_n_events, generate
-from besfast.sim.processes import PROCESSES, check_sum, find_process
+from besfast.sim.processes.registry import PROCESSES, check_sum, find_process
 from scipy import stats
 
 DATA = Path(__file__).parent / "data"
@@ -113,8 +113,8 @@ def test_whole_range_is_the_sum_of_its_parts():
 
 def test_rho_and_omega_are_resolved():
     """Unweighted pions in 2 MeV bins across the omega against the closed form (p > 1e-3)."""
-    from besfast.sim.form_factor import pion_form_factor2
-    from besfast.sim.radiator import born_pions, isr_spectrum
+    from besfast.sim.radiative.form_factor import pion_form_factor2
+    from besfast.sim.radiative.radiator import born_pions, isr_spectrum
 
     truth = Generator("pipi_isr", seed=6, mass_min=0.4, mass_max=3.0).events(0, 300_000)
     edges = np.linspace(0.7, 0.84, 71)
@@ -285,10 +285,10 @@ import sys
 import numpy as np
 from besfast.constants import M_E, M_PI
 from besfast.rng import ACCEPT_STREAM, key
-from besfast.sim.adaptation import even_edges
-from besfast.sim.final_state import energy_spread_stage, momenta
-from besfast.sim.phase_space import Region, angular_limits, flux_factor
-from besfast.sim.sampling import BHABHA, LEPTONS, PIONS, Dice, Source, choose_trials, sum_trials
+from besfast.sim.radiative.adaptation import even_edges
+from besfast.sim.radiative.final_state import energy_spread_stage, momenta
+from besfast.sim.radiative.phase_space import Region, angular_limits, flux_factor
+from besfast.sim.radiative.sampling import BHABHA, LEPTONS, PIONS, Dice, Source, choose_trials, sum_trials
 
 n = 12
 for kind, mass, flat in ((LEPTONS, M_E, 1.0), (PIONS, M_PI, 1.0), (BHABHA, M_E, 0.01)):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from besfast.constants import M_E, M_MU, M_PI
-from besfast.sim.matrix_element import bhabha, initial_state_tensor, lepton_pair, pion_pair
+from besfast.sim.radiative.matrix_element import bhabha, initial_state_tensor, lepton_pair, pion_pair
 
 I2, O2 = np.eye(2), np.zeros((2, 2))
 PAULI = [np.array([[0, 1], [1, 0]]), np.array([[0, -1j], [1j, 0]]), np.array([[1, 0], [0, -1]])]

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from besfast import dark_photon
 from besfast.constants import ALPHA, HBARC2, M_E, M_MU, M_PI
-from besfast.sim.form_factor import pion_form_factor2
 from besfast.sim.generate import Generator
-from besfast.sim.radiator import (
+from besfast.sim.radiative.form_factor import pion_form_factor2
+from besfast.sim.radiative.radiator import (
     born_leptons,
     born_pions,
     isr_spectrum,

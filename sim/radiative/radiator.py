@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..constants import ALPHA, HBARC2, M_E, PI
+from ...constants import ALPHA, HBARC2, M_E, PI
 
 
 def radiator(x: ArrayLike, sqrt_s: float) -> Any:

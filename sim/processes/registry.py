@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from ..constants import (
+from ...constants import (
     JPSI_BR_EE,
     JPSI_BR_MUMU,
     JPSI_GEE,

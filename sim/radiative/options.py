@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..constants import ALPHA, PI
-from ..dark_photon import branching_fraction
+from ...constants import ALPHA, PI
+from ...dark_photon import branching_fraction
+from ..processes.registry import Pair, Process
 from .phase_space import Region, angular_limits
-from .processes import Pair, Process
 
 #: Smallest fraction x = 1 - m^2/s of the default range; closer to sqrt(s) soft photons need resummation.
 _DEFAULT_X = 0.09

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ..event import Floats
-from ..kernel import BLOCK
-from ..rng import SCAN_STREAM, derive_seed, key
+from ...event import Floats
+from ...kernel import BLOCK
+from ...rng import SCAN_STREAM, derive_seed, key
 from .phase_space import Region, flux_factor
 from .sampling import MASS_CELLS, RAPIDITY_CELLS, Dice, Source, scan_maxima
 

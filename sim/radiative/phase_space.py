@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..constants import ALPHA, HBARC2, M_E, PI
-from ..elementary import exp, log, sincos, sincos2pi, split_index
-from ..event import Floats
-from ..kernel import kernel, stage
+from ...constants import ALPHA, HBARC2, M_E, PI
+from ...elementary import exp, log, sincos, sincos2pi, split_index
+from ...event import Floats
+from ...kernel import kernel, stage
 
 _ONE = np.uint64(1)
 

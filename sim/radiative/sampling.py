@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..event import Floats
-from ..kernel import BLOCK, stage
-from ..rng import uniform, uniform53, words
+from ...event import Floats
+from ...kernel import BLOCK, stage
+from ...rng import uniform, uniform53, words
 from .form_factor import form_factor_stage
 from .matrix_element import bhabha_stage, lepton_pair_stage, pion_pair_stage
 from .phase_space import (

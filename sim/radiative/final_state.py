@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
-from ..elementary import sincos2pi
-from ..event import Floats
-from ..kernel import BLOCK, stage
-from ..rng import ENERGY_SPREAD_STREAM, normal2, words
+from ...elementary import sincos2pi
+from ...event import Floats
+from ...kernel import BLOCK, stage
+from ...rng import ENERGY_SPREAD_STREAM, normal2, words
 from .phase_space import one_minus_velocity, pair_energy, pair_momentum, photon_direction
 from .sampling import Dice, Source, Words, first_trials, map_trials, new_trials
 

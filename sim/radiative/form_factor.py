@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
-from ..constants import M_PI, PI
-from ..elementary import log, sincos2pi
-from ..event import Floats
-from ..kernel import kernel, stage
+from ...constants import M_PI, PI
+from ...elementary import log, sincos2pi
+from ...event import Floats
+from ...kernel import kernel, stage
 
 _TWO_PI = 2.0 * PI
 

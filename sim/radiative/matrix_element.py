@@ -9,9 +9,9 @@ import math
 
 import numpy as np
 
-from ..constants import M_E
-from ..event import Floats
-from ..kernel import kernel, stage
+from ...constants import M_E
+from ...event import Floats
+from ...kernel import kernel, stage
 
 
 @kernel
