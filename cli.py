@@ -6,19 +6,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-DEFAULT_SEED = 1
+from .sim.processes.options import OPTIONS
 
-#: Options of the generators: name, type, help; the same words with dashes on the command line.
-GENERATOR_OPTIONS: tuple[tuple[str, type, str], ...] = (
-    ("mass_min", float, "lower edge of the pair mass [GeV]"),
-    ("mass_max", float, "upper edge of the pair mass [GeV]"),
-    ("theta_gamma_max", float, "largest photon angle from either beam [rad]"),
-    ("lepton_theta_min", float, "smallest angle of both leptons from either beam [rad]"),
-    ("lepton_pt_min", float, "smallest transverse momentum of both leptons [GeV/c]"),
-    ("mass", float, "mass of the dark photon [GeV]"),
-    ("epsilon", float, "kinetic mixing of the dark photon"),
-    ("lepton", str, "mu or e, where a process has both"),
-)
+DEFAULT_SEED = 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -90,9 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _common(verb: argparse.ArgumentParser, *, output: bool = True) -> None:
+def _common(verb: argparse.ArgumentParser, *, output: bool = True, needed: bool = True) -> None:
     if output:
-        verb.add_argument("-o", "--output", required=True, metavar="FILE", help="file to write")
+        verb.add_argument("-o", "--output", required=needed, metavar="FILE", help="file to write")
     verb.add_argument("--overwrite", action="store_true", help="replace an existing output")
     verb.add_argument("--jobs", type=int, metavar="N", help="threads (default: processors of this process)")
     verb.add_argument("--quiet", action="store_true", help="no progress bars, no report")
@@ -136,18 +126,26 @@ def _search(verbs: Any) -> None:
 
 def _generate(verbs: Any) -> None:
     verb = verbs.add_parser("generate", help="generate events of one process, with its cross section")
-    verb.add_argument("process", metavar="PROCESS", help="e.g. mumu_isr, ee_bhabha, dark_photon")
-    verb.add_argument("--events", type=int, required=True, metavar="N", help="number of events")
+    verb.add_argument("process", nargs="?", metavar="PROCESS", help="e.g. mumu_isr, ee_bhabha, dark_photon")
+    verb.add_argument("--list", action="store_true", help="list the processes, or describe one, and stop")
+    verb.add_argument("--events", type=int, metavar="N", help="number of events")
     verb.add_argument("--sqrt-s", type=float, metavar="GEV", help="centre-of-mass energy (default: the card's)")
     verb.add_argument("--card", default="besiii", metavar="NAME|PATH", help="card of the beams (default: %(default)s)")
     verb.add_argument("--energy-spread", type=float, metavar="GEV", help="spread of sqrt(s) (default: the card's)")
-    verb.add_argument("--order", default="lo", metavar="ORDER", help="order of radiation (default: %(default)s)")
+    verb.add_argument("--order", metavar="ORDER", help="lo or ll: one photon, or any number (default: the process's)")
     verb.add_argument("--weighted", action="store_true", help="weighted instead of unweighted events")
-    for name, kind, sentence in GENERATOR_OPTIONS:
-        verb.add_argument("--" + name.replace("_", "-"), type=kind, help=sentence, metavar=name.upper())
-    verb.set_defaults(generator_options=[name for name, _, _ in GENERATOR_OPTIONS])
+    options = verb.add_argument_group("options of the processes", "each takes its own: --list PROCESS says which")
+    for name, option in OPTIONS.items():
+        unit = option.unit and f" [{option.unit}]"
+        more: dict[str, Any] = {"type": option.kind, "metavar": name.upper()}
+        if option.kind is bool:
+            more = {"action": argparse.BooleanOptionalAction, "default": None}
+        options.add_argument("--" + name.replace("_", "-"), help=option.sentence + unit, **more)
+    options.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="any option of a process (repeatable)"
+    )
     _seed(verb)
-    _common(verb)
+    _common(verb, needed=False)
 
 
 def _simulate(verbs: Any) -> None:

@@ -57,10 +57,20 @@ def _say(options: argparse.Namespace, text: str) -> None:
 
 
 def generate(options: argparse.Namespace) -> None:
-    """Write generated events."""
+    """Write generated events, or list the processes there are."""
     from .geometry.card import load_card
     from .sim.generate import N_CROSS_SECTION, Generator, check_n_events
+    from .sim.processes.listing import describe_process, list_processes, parse_setting
+    from .sim.processes.options import OPTIONS
+    from .sim.processes.registry import find_process
 
+    if options.list:
+        print(list_processes() if options.process is None else describe_process(options.process))
+        return
+    given = {"PROCESS": options.process, "--events": options.events, "-o/--output": options.output}
+    if missing := [name for name, value in given.items() if value is None]:
+        raise ValueError(f"the following arguments are required: {', '.join(missing)}")
+    known = find_process(options.process).options
     n_events, jobs = check_n_events(options.events), jobs_of(options)
     check_output(options.output, overwrite=options.overwrite)
     beam = load_card(options.card).beam
@@ -72,7 +82,8 @@ def generate(options: argparse.Namespace) -> None:
         weighted=options.weighted,
         energy_spread=beam.energy_spread if options.energy_spread is None else options.energy_spread,
         n_cross_section=max(n_events, N_CROSS_SECTION),
-        **_given(options, options.generator_options),
+        **_given(options, tuple(OPTIONS)),
+        **dict(parse_setting(known, text) for text in options.set),
     )
     with (
         store.Writer(options.output, "TruthEvents", overwrite=options.overwrite) as writer,

@@ -110,7 +110,7 @@ class Producer:
     quiet: bool = True
 
     def __post_init__(self) -> None:
-        check_sum([process.name for process in self.search.process])
+        check_sum((one.name, None, one.generator_options()) for one in self.search.process)
         self.edges = self.search.spectrum.edges()
         self.centre = 0.5 * (self.edges[1:] + self.edges[:-1])
         self.seeds: dict[str, int] = {}

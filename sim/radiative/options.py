@@ -8,7 +8,8 @@ import numpy as np
 
 from ...constants import ALPHA, PI
 from ...dark_photon import branching_fraction
-from ..processes.registry import Pair, Process
+from ..processes.options import known as known_options
+from .channel import Channel, Pair
 from .phase_space import Region, angular_limits
 
 #: Smallest fraction x = 1 - m^2/s of the default range; closer to sqrt(s) soft photons need resummation.
@@ -43,15 +44,7 @@ def _within(name: str, value: Any, low: float, high: float, unit: str, *, closed
     return number
 
 
-def _known(process: Process, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that were given, over the defaults; None means not given."""
-    for name in options:
-        if name not in process.options:
-            raise TypeError(f"{process.name} has no option {name!r}, it takes {', '.join(process.options)}")
-    return {**process.defaults, **{name: value for name, value in options.items() if value is not None}}
-
-
-def _pair(process: Process, options: dict[str, Any]) -> Pair:
+def _pair(process: Channel, options: dict[str, Any]) -> Pair:
     if "" in process.pairs:
         return process.pairs[""]
     lepton = options.setdefault("lepton", "mu")
@@ -60,7 +53,7 @@ def _pair(process: Process, options: dict[str, Any]) -> Pair:
     return process.pairs[lepton]
 
 
-def _masses(process: Process, pair: Pair, sqrt_s: float, options: dict[str, Any]) -> tuple[float, float]:
+def _masses(process: Channel, pair: Pair, sqrt_s: float, options: dict[str, Any]) -> tuple[float, float]:
     """Return the smallest and the largest mass of the pair [GeV], equal for a narrow state."""
     threshold = 2.0 * pair.mass
     if process.resonance is not None:
@@ -68,8 +61,6 @@ def _masses(process: Process, pair: Pair, sqrt_s: float, options: dict[str, Any]
             raise ValueError(f"sqrt_s = {sqrt_s:g}, must exceed the mass {process.resonance.mass:g} GeV")
         return process.resonance.mass, process.resonance.mass
     if "mass" in process.options:
-        if "mass" not in options:
-            raise ValueError(f"{process.name} needs the option mass [GeV]")
         mass = _within("mass", options["mass"], threshold, sqrt_s, "GeV", closed=False)
         return mass, mass
     lowest = max(threshold, process.valid_range[0])
@@ -81,7 +72,7 @@ def _masses(process: Process, pair: Pair, sqrt_s: float, options: dict[str, Any]
     return mass_min, mass_max
 
 
-def _angles(process: Process, options: dict[str, Any]) -> tuple[float, float, float]:
+def _angles(process: Channel, options: dict[str, Any]) -> tuple[float, float, float]:
     """Return theta_gamma_max, lepton_theta_min [rad] and lepton_pt_min [GeV/c]; no cut: pi/2, 0 and 0."""
     half = 0.5 * PI
     theta_gamma = options.get("theta_gamma_max", half)
@@ -97,7 +88,7 @@ def _angles(process: Process, options: dict[str, Any]) -> tuple[float, float, fl
     return theta_gamma, theta, pt
 
 
-def _narrow_width(process: Process, pair: Pair, mass: float, options: dict[str, Any]) -> float:
+def _narrow_width(process: Channel, pair: Pair, mass: float, options: dict[str, Any]) -> float:
     """Return the width of the mass interval in which QED has the cross section of a narrow state [GeV].
 
     sigma(e+ e- -> R gamma) B = 12 pi^2 Gamma_ee B W(x) / (m s) over d sigma_QED / dm of the same pair, in which the
@@ -115,9 +106,7 @@ def _narrow_width(process: Process, pair: Pair, mass: float, options: dict[str, 
     return 9.0 * PI * width / (2.0 * ALPHA**2 * 0.5 * beta * (3.0 - beta**2))
 
 
-def check_request(
-    process: Process, sqrt_s: float, order: str, energy_spread: float, options: Mapping[str, Any]
-) -> Request:
+def check_request(process: Channel, sqrt_s: float, energy_spread: float, options: Mapping[str, Any]) -> Request:
     """Return a checked request.
 
     Raises
@@ -127,10 +116,8 @@ def check_request(
     ValueError
         If a value is outside of what is allowed; the message names it and the range.
     """
-    if order != process.order:
-        raise ValueError(f"order = {order!r}, must be {process.order!r}")
     sqrt_s = _within("sqrt_s", sqrt_s, 0.5, 1000.0, "GeV")
-    known = _known(process, options)
+    known = known_options(process.name, process.options, options)
     pair = _pair(process, known)
     mass_min, mass_max = _masses(process, pair, sqrt_s, known)
     theta_gamma, theta, pt = _angles(process, known)

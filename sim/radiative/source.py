@@ -1,0 +1,123 @@
+"""Events of radiative return from their random numbers: a source that makes any range of event numbers."""
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+
+from ...event import Floats, TruthEvents, empty_columns
+from ...kernel import BLOCK
+from ...rng import ACCEPT_STREAM, check_seed, key
+from ..processes.protocol import Setting
+from .adaptation import adapt
+from .channel import Channel
+from .final_state import energy_spread_stage, momenta
+from .options import check_request
+from .sampling import BHABHA, LEPTONS, PIONS, Source, choose_trials, sum_trials
+
+_KINDS = {"annihilation": LEPTONS, "bhabha": BHABHA, "pions": PIONS}
+_PHOTON = 22
+
+
+class RadiativeSource:
+    """A process of radiative return with its cuts, ready to make events; see `EventSource`.
+
+    Parameters
+    ----------
+    process : Channel
+    setting : Setting
+        With a spread of energy the distribution of the pair's mass stays, and matrix element and cuts are those of the
+        nominal energy.
+    """
+
+    def __init__(self, process: Channel, setting: Setting) -> None:
+        self.process = process
+        self.seed = check_seed(setting.seed)
+        self.order = setting.order
+        self.weighted = setting.weighted
+        request = check_request(process, setting.sqrt_s, setting.energy_spread, setting.options)
+        self.options = request.options
+        self.sqrt_s = request.region.sqrt_s
+        self.energy_spread = float(setting.energy_spread)
+        self._pair = request.pair
+        k0, k1 = key(self.seed)
+        self._source = Source(k0, k1, ACCEPT_STREAM)
+        kind = _KINDS[process.matrix_element]
+        self._dice, self._maximum = adapt(kind, request.region, request.masses, request.rapidities, setting.n_scan)
+        if self._maximum == 0.0:
+            raise ValueError(f"{process.name}: no event passes the cuts {_text(self.options)}")
+        self._measure(max(setting.n_cross_section, 1))
+
+    def _measure(self, n: int) -> None:
+        """Measure cross section, efficiency and overflow on trial 0 of n events, in whole blocks."""
+        units = (n + BLOCK - 1) // BLOCK
+        sums = np.zeros(5)
+        sum_trials(self._source, self._dice, self._maximum, units, sums)
+        total, square, passed, expected, over = (float(x) for x in sums)
+        trials = units * BLOCK
+        self.cross_section = total / trials
+        self.cross_section_error = math.sqrt(max(square / trials - self.cross_section**2, 0.0) / trials)
+        self.efficiency = passed / trials if self.weighted else expected / trials / self._maximum
+        self.overflow = 0.0 if self.weighted or expected == 0.0 else over * self._maximum / expected
+        self._mean_weight = total / passed if passed else 1.0
+
+    def events(self, start: int, n: int) -> TruthEvents:
+        """Return events start .. start + n.
+
+        Three final particles each: negative, positive, photon. An event that found no trial within 1000 has weight 0.
+        """
+        if start < 0 or n < 0:
+            raise ValueError(f"start = {start} and n = {n}, must not be negative")
+        first = np.uint64(start)
+        trial = np.empty(n, dtype=np.uint64)
+        columns = {**empty_columns("TruthEvents", "event", n), **empty_columns("TruthEvents", "particle", 3 * n)}
+        weight: Floats = columns["weight"]
+        choose_trials(self._source, self._dice, 0.0 if self.weighted else self._maximum, first, trial, weight)
+        if self.weighted:
+            weight /= self._mean_weight
+        else:
+            weight[weight > 0.0] = 1.0
+        sqrt_s: Floats = columns["event_sqrt_s"]
+        if self.energy_spread > 0.0:
+            energy_spread_stage(self._source, first, self.sqrt_s, self.energy_spread, sqrt_s)
+        else:
+            sqrt_s[:] = self.sqrt_s
+        px, py, pz, energy = (columns[name] for name in ("px", "py", "pz", "energy"))
+        momenta(self._source, self._dice, first, trial, sqrt_s, px, py, pz, energy)
+        columns["number"][:] = np.arange(start, start + n)
+        columns["process"][:] = 0
+        for i, (pdg, sign) in enumerate(((self._pair.negative, -1), (self._pair.positive, 1), (_PHOTON, 0))):
+            columns["pdg"][i::3] = pdg
+            columns["charge"][i::3] = sign
+        columns["status"][:] = 1
+        columns["parent"][:] = -1
+        for name in ("vx", "vy", "vz", "t"):
+            columns[name] = np.zeros(3 * n)  # pages that nobody writes cost nothing
+        return TruthEvents(
+            offsets=3 * np.arange(n + 1, dtype=np.int64),
+            **columns,
+            processes=self.process.name,
+            frame="cm",
+            sqrt_s=self.sqrt_s,
+            cross_section=self.cross_section,
+            cross_section_error=self.cross_section_error,
+            seed=str(self.seed),
+            provenance=self._provenance(),
+        )
+
+    def _provenance(self) -> str:
+        entry = {
+            "step": "generate",
+            "process": self.process.name,
+            "order": self.order,
+            "sqrt_s": self.sqrt_s,
+            "seed": str(self.seed),
+            "weighted": self.weighted,
+            "options": self.options,
+        }
+        return json.dumps([entry])
+
+
+def _text(options: dict[str, Any]) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in options.items())
