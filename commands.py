@@ -62,7 +62,6 @@ def generate(options: argparse.Namespace) -> None:
     from .sim.generate import N_CROSS_SECTION, Generator, check_n_events
     from .sim.processes.listing import describe_process, list_processes, parse_setting
     from .sim.processes.options import OPTIONS
-    from .sim.processes.registry import find_process
 
     if options.list:
         print(list_processes() if options.process is None else describe_process(options.process))
@@ -70,7 +69,6 @@ def generate(options: argparse.Namespace) -> None:
     given = {"PROCESS": options.process, "--events": options.events, "-o/--output": options.output}
     if missing := [name for name, value in given.items() if value is None]:
         raise ValueError(f"the following arguments are required: {', '.join(missing)}")
-    known = find_process(options.process).options
     n_events, jobs = check_n_events(options.events), jobs_of(options)
     check_output(options.output, overwrite=options.overwrite)
     beam = load_card(options.card).beam
@@ -83,7 +81,7 @@ def generate(options: argparse.Namespace) -> None:
         energy_spread=beam.energy_spread if options.energy_spread is None else options.energy_spread,
         n_cross_section=max(n_events, N_CROSS_SECTION),
         **_given(options, tuple(OPTIONS)),
-        **dict(parse_setting(known, text) for text in options.set),
+        **dict(parse_setting(options.process, text) for text in options.set),
     )
     with (
         store.Writer(options.output, "TruthEvents", overwrite=options.overwrite) as writer,
@@ -248,8 +246,7 @@ def search(options: argparse.Namespace) -> None:
         quiet=options.quiet,
         overwrite=options.overwrite,
     )
-    _say(options, result.summary())
-    _say(options, f"seed {options.seed}, {time.perf_counter() - start:.0f} s -> {options.out}")
+    _say(options, f"{result.summary()}\nseed {options.seed}, {time.perf_counter() - start:.0f} s -> {options.out}")
 
 
 def inspect(options: argparse.Namespace) -> None:

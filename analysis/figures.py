@@ -1,12 +1,9 @@
 """The three figures of the search: spectra with fits, residuals with upper limits, and mixing against mass.
 
-matplotlib is imported where it is used and without its global state (pyplot): a figure is an object that the caller
-saves with `save_figure`, the same bytes every time.
+The caller saves a figure with `drawing.save_figure`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from ..event import Floats
 from .combination import COMBINATIONS, ChannelInput, Table
+from .drawing import new_figure
 from .published import CURVES, muon_anomaly_band, published_curve
 from .spectrum import Bins
 
@@ -33,48 +31,6 @@ _CURVE_COLOURS = {
     "LHCb": "#5fa8d3",
     "BESIII 2017": "#222222",
 }
-_STYLE: dict[Any, Any] = {
-    "font.size": 11.0,
-    "axes.linewidth": 0.9,
-    "xtick.direction": "in",
-    "ytick.direction": "in",
-    "xtick.top": True,
-    "ytick.right": True,
-    "xtick.minor.visible": True,
-    "ytick.minor.visible": True,
-    "legend.frameon": False,
-    "mathtext.fontset": "dejavusans",
-}
-
-
-def _style() -> AbstractContextManager[None]:
-    """Apply the style of this file and no other, whatever the user's own settings are."""
-    import matplotlib
-
-    default: dict[Any, Any] = {key: value for key, value in matplotlib.rcParamsDefault.items() if key != "backend"}
-    return matplotlib.rc_context({**default, **_STYLE})
-
-
-@contextmanager
-def _figure(width: float, height: float) -> Iterator["Figure"]:
-    """Give a figure [inches] that no window manager knows of."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with _style():
-        figure = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasAgg(figure)
-        yield figure
-
-
-def save_figure(figure: "Figure", stem: str | Path) -> list[Path]:
-    """Write the figure as PNG and PDF without dates; the suffix is added to the stem. Return both paths."""
-    stem = Path(stem)
-    paths = [stem.with_name(stem.name + suffix) for suffix in (".png", ".pdf")]
-    with _style():
-        figure.savefig(paths[0], dpi=160, metadata={"Software": None})
-        figure.savefig(paths[1], metadata={"Creator": "besfast", "Producer": None, "CreationDate": None})
-    return paths
 
 
 def _steps(bins: Bins, values: ArrayLike) -> tuple[Floats, Floats]:
@@ -122,7 +78,7 @@ def spectra_figure(
     is that of the data to the fit. As Fig. 1 of the BESIII search.
     """
     simulation, simulation_error = simulation or {}, simulation_error or {}
-    with _figure(5.6 * len(channels), 5.6) as figure:
+    with new_figure(5.6 * len(channels), 5.6) as figure:
         grid = figure.subplots(2, len(channels), sharex="col", height_ratios=(3.0, 1.2), squeeze=False)
         for column, channel in enumerate(channels):
             top, bottom = grid[0, column], grid[1, column]
@@ -171,7 +127,7 @@ def residual_figure(table: Table, combination: str = "sum") -> "Figure":
     """Return n less the fit per bin with the upper limit on signal counts, and the significance below (as Fig. 2)."""
     rows = _rows(table, combination)
     bins = Bins(rows["mass_low"], rows["mass_high"])
-    with _figure(7.4, 6.0) as figure:
+    with new_figure(7.4, 6.0) as figure:
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(2.4, 1.0))
         for axes in (top, bottom):
             _mark_gap(axes, bins, "excluded" if axes is top else "")
@@ -222,7 +178,7 @@ def mixing_figure(table: Table, expected: Table | None = None, *, published: boo
     main = [name for name in present if name in ("sum", "joint")] or present
     finite = np.concatenate([_rows(table, name)["epsilon_up"] for name in present])
     finite = finite[np.isfinite(finite) & (finite > 0.0)]
-    with _figure(12.6, 5.8) as figure:
+    with new_figure(12.6, 5.8) as figure:
         wide, near = figure.subplots(1, 2, width_ratios=(1.0, 1.25))
         for axes, names in ((wide, main), (near, present)):
             high = 2e-2 if axes is wide else 1.6 * float(finite.max())

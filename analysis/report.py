@@ -10,7 +10,8 @@ from ..event import CHANNELS
 from .combination import ChannelInput, Table
 from .containment import gaussian_containment
 from .corrections import Expected
-from .figures import mixing_figure, residual_figure, save_figure, spectra_figure
+from .drawing import save_figure
+from .figures import mixing_figure, residual_figure, spectra_figure
 from .selection import Cutflow
 from .smooth import Pieces, Smooth
 from .spectrum import Spectrum

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from besfast.analysis.combination import asimov, limit_table
-from besfast.analysis.figures import mixing_figure, residual_figure, save_figure, spectra_figure
+from besfast.analysis.drawing import save_figure
+from besfast.analysis.figures import mixing_figure, residual_figure, spectra_figure
 from besfast.analysis.published import CURVES, muon_anomaly_band, published_curve
 
 from .expectation import YIELDS, channels
@@ -89,10 +90,10 @@ def test_same_bytes_twice(tmp_path: Path) -> None:
 
 def test_no_pyplot_and_nothing_at_import() -> None:
     code = (
-        "import sys, besfast.analysis.figures as f\n"
+        "import sys, besfast.analysis.drawing as f\n"
         "assert 'matplotlib' not in sys.modules\n"
         "from besfast.analysis.published import published_curve\n"
-        "with f._figure(3, 3) as figure: figure.subplots()\n"
+        "with f.new_figure(3, 3) as figure: figure.subplots()\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)

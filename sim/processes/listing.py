@@ -1,9 +1,7 @@
 """Processes and their options as text: what a user reads of them, and what a user writes."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from .options import Option
 from .registry import find_process, processes
 
 
@@ -26,14 +24,15 @@ def describe_process(name: str) -> str:
     return "\n".join(lines)
 
 
-def parse_setting(options: Mapping[str, Option], text: str) -> tuple[str, Any]:
-    """Return name and value of an option written NAME=VALUE.
+def parse_setting(process: str, text: str) -> tuple[str, Any]:
+    """Return name and value of an option of a process written NAME=VALUE.
 
     Raises
     ------
     ValueError
-        If it is not of that form, the name is unknown, or the value is not of the option's kind.
+        If the process or the name is unknown, the text is not of that form, or the value not of the option's kind.
     """
+    options = find_process(process).options
     name, equals, value = text.partition("=")
     if not equals or name not in options:
         raise ValueError(f"{text}: must be NAME=VALUE with one of {', '.join(options)}")
