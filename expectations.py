@@ -7,7 +7,7 @@ import numpy as np
 from .analysis.corrections import EE, MUMU
 from .analysis.pseudo_data import poisson_numbers
 from .analysis.search_card import ProcessOptions
-from .analysis.smooth import Pieces, Smooth, product, smooth_pieces
+from .analysis.smooth import Pieces, product, smooth_pieces
 from .arrays import Floats
 from .event import CHANNELS
 from .samples import PER_FB, Producer, Sample
@@ -27,7 +27,7 @@ class Expectation(NamedTuple):
     mean: Floats
     channel: int | None = None
     covariance: Floats | None = None
-    spectrum: Smooth | None = None
+    spectrum: Pieces | None = None
     efficiency: Pieces | None = None
 
     def report(self) -> dict[str, Any]:
@@ -41,14 +41,20 @@ class Expectation(NamedTuple):
         mean, noise, first = self.mean[self.channel], 0.0, 0
         for fit in self.efficiency.fits if self.efficiency else ():
             inside = slice(first, first + len(fit.values))
+            first = inside.stop
+            if fit.dof == 0:
+                continue
             one = np.eye(len(fit.values))
             step = one[1:-1] - 0.5 * (one[:-2] + one[2:])
             variance = np.einsum("ij,jk,ik->i", step, self.covariance[inside, inside], step)
             noise = max(noise, float(np.sqrt(np.max(variance / mean[inside][1:-1]))))
-            first = inside.stop
-        fits = {} if self.spectrum is None else {"spectrum": self.spectrum}
-        for number, fit in enumerate(self.efficiency.fits if self.efficiency else ()):
-            fits[f"efficiency_{number}"] = fit
+        pieces = {"spectrum": self.spectrum, "efficiency": self.efficiency}
+        fits = {
+            f"{name}_{number}": fit
+            for name, one in pieces.items()
+            for number, fit in enumerate(one.fits if one else ())
+            if fit.dof > 0
+        }
         return {
             "smooth": True,
             "largest_relative_error": float(np.max(np.sqrt(np.diag(self.covariance)) / mean)),
@@ -65,6 +71,7 @@ def expectation(producer: Producer, process: ProcessOptions, sample: Sample, *, 
 
     A native process is the product of its generated spectrum and a smooth ratio of what is reconstructed in a bin to
     what is generated there (efficiency and migration); of an external sample the selected spectrum itself is smooth.
+    In the gap, where a resonance may stand, the expectation is the simulation itself.
     """
     channel = MAIN_CHANNEL.get(process.name)
     mean = sample.expected.mean.copy()
@@ -74,13 +81,13 @@ def expectation(producer: Producer, process: ProcessOptions, sample: Sample, *, 
     gap = producer.search.spectrum.gap
     selected, variance = sample.expected.mean[channel], sample.expected.variance[channel]
     if not native:
-        whole = smooth_pieces(centre, selected, variance, gap, min_order=3)
+        whole = smooth_pieces(centre, selected, variance, gap, min_order=3, rough=(1,))
         mean[channel] = whole.values
         return Expectation(mean, channel, whole.covariance(), efficiency=whole)
-    spectrum = producer.generated_spectrum(process).at(centre)
+    spectrum = producer.generated_spectrum(process)
     scale = producer.luminosity * PER_FB * producer.search.spectrum.bin_width
     generated = scale * spectrum.values
-    efficiency = smooth_pieces(centre, selected / generated, variance / generated**2, gap)
+    efficiency = smooth_pieces(centre, selected / generated, variance / generated**2, gap, rough=(1,))
     mean[channel], covariance = product(spectrum, efficiency, scale)
     return Expectation(mean, channel, covariance, spectrum, efficiency)
 

@@ -15,7 +15,7 @@ from .analysis.corrections import Expected, SignalShape, expected_events, signal
 from .analysis.pseudo_data import poisson_numbers
 from .analysis.search_card import ProcessOptions, Search
 from .analysis.selection import Cutflow
-from .analysis.smooth import Smooth, smooth
+from .analysis.smooth import Pieces, as_is, smooth
 from .event import CHANNELS, Floats, TruthEvents, select_events
 from .geometry.card import Card
 from .pipeline import CHUNK, Chain, fill_spectra
@@ -110,7 +110,7 @@ class Producer:
     quiet: bool = True
 
     def __post_init__(self) -> None:
-        check_sum((one.name, None, one.generator_options()) for one in self.search.process)
+        check_sum((one.name, one.order, one.generator_options()) for one in self.search.process)
         self.edges = self.search.spectrum.edges()
         self.centre = 0.5 * (self.edges[1:] + self.edges[:-1])
         self.seeds: dict[str, int] = {}
@@ -184,29 +184,44 @@ class Producer:
             parts.append(self.run("simulation", label, generator, one.simulated, scale))
         return _joined(process.label(), parts)
 
-    def generated_spectrum(self, process: ProcessOptions) -> Smooth:
-        """Return dsigma/dm [nb/GeV] of a process within its generator cuts, smooth over the mass range.
+    def generated_spectrum(self, process: ProcessOptions) -> Pieces:
+        """Return dsigma/dm [nb/GeV] of a process within its generator cuts per bin, smooth on either side of the gap.
 
-        From the cross sections of narrow slices of mass, which no detector simulation limits in number.
+        From the cross sections of narrow slices of mass, which no detector simulation limits in number. Inside the
+        gap, where a resonance may stand, it is set to one.
         """
         low, high = self.search.spectrum.mass_range()
-        n = max(round((high - low) / SLICE_WIDTH), 20)
-        edges = np.linspace(low, high, n + 1)
+        gap = self.search.spectrum.gap
+        fits = []
+        for first, last, rough in ((low, gap[0], False), (*gap, True), (gap[1], high, False)):
+            bins = self.centre[(self.centre > first) & (self.centre < last)]
+            if not bins.size:
+                continue
+            if rough:
+                fits.append(as_is(bins, np.ones_like(bins), np.zeros_like(bins)))
+                continue
+            n = max(round((last - first) / SLICE_WIDTH), 12)
+            edges = np.linspace(first, last, n + 1)
+            sigma, error = self._slices(process, edges)
+            width = np.diff(edges)
+            centre = 0.5 * (edges[1:] + edges[:-1])
+            # the errors are a few 1e-4: here a high order follows the shape
+            values, variances, half = sigma / width, (error / width) ** 2, 0.5 * float(width[0])
+            fits.append(smooth(centre, values, variances, half_width=half, bins_per_order=3).at(bins))
+        return Pieces(tuple(fits))
 
-        def measure(i: int) -> tuple[float, float]:
-            one = replace(process, mass_min=float(edges[i]), mass_max=float(edges[i + 1]))
-            generator = self.generator(
-                "spectrum", one, f"{process.label()}#{i}", weighted=True, n_cross_section=2**22, n_scan=2**17
-            )
+    def _slices(self, process: ProcessOptions, edges: Floats) -> tuple[Floats, Floats]:
+        """Return cross sections of a process in slices of mass and their errors [nb]."""
+
+        def measure(low: float, high: float) -> tuple[float, float]:
+            one = replace(process, mass_min=low, mass_max=high)
+            label = f"{process.label()}#{low:.6g}"
+            generator = self.generator("spectrum", one, label, weighted=True, n_cross_section=2**22, n_scan=2**17)
             return generator.cross_section, generator.cross_section_error
 
         with ThreadPoolExecutor(self.jobs) as executor:
-            sigma = np.array(list(executor.map(measure, range(n))))
-        width = np.diff(edges)
-        values, variances = sigma[:, 0] / width, (sigma[:, 1] / width) ** 2
-        centre = 0.5 * (edges[1:] + edges[:-1])
-        # the errors are a few 1e-4: here a high order follows the shape
-        return smooth(centre, values, variances, half_width=0.5 * float(width[0]), bins_per_order=3)
+            sigma = np.array(list(executor.map(measure, edges[:-1].tolist(), edges[1:].tolist())))
+        return sigma[:, 0], sigma[:, 1]
 
     def data(self, process: ProcessOptions) -> Sample:
         """Return pseudo-data of a process event by event: Poisson(sigma L) unweighted events."""
@@ -249,6 +264,7 @@ class Producer:
             theta_gamma_max=cuts.theta_gamma_max,
             lepton_theta_min=cuts.lepton_theta_min,
             lepton_pt_min=cuts.lepton_pt_min,
+            order=cuts.order,
             **options,
         )
 

@@ -30,14 +30,14 @@ def annihilation_fraction(
     """Return annihilation / (annihilation + t channel + interference) of the ee channel after the full selection.
 
     `bhabha` contains the annihilation part; both samples are independent, and the ratio is smooth in the mass between
-    the breaks.
+    the breaks; between the first and the second of them, where the resonance is, it is left as it is.
     """
     top, bottom = annihilation.mean[EE], bhabha.mean[EE]
     filled = (top > 0.0) & (bottom > 0.0)
     ratio = np.divide(top, bottom, out=np.zeros_like(top), where=filled)
     relative = np.divide(annihilation.variance[EE], top**2, out=np.zeros_like(top), where=filled)
     relative += np.divide(bhabha.variance[EE], bottom**2, out=np.zeros_like(top), where=filled)
-    return smooth_pieces(centre, ratio, ratio**2 * relative, breaks)
+    return smooth_pieces(centre, ratio, ratio**2 * relative, breaks, rough=(1,))
 
 
 class SignalShape(NamedTuple):

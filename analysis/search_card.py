@@ -89,6 +89,7 @@ class ProcessOptions(Section):
     mass_min: float | None = quantity("GeV", "(0, 1000]", default=None)
     mass_max: float | None = quantity("GeV", "(0, 1000]", default=None)
     lepton: str | None = quantity("", choices=("mu", "e"), default=None)
+    order: str | None = quantity("", choices=("lo", "ll"), default=None)
     slices: int = quantity("", "[1, 64]", default=1)
 
     def check(self) -> None:

@@ -141,6 +141,12 @@ def _fit(
     return Smooth(fitted, gradient, coefficients, inverse, span, chi2, dof, float(stats.chi2.sf(chi2, dof)))
 
 
+def as_is(mass: Floats, values: Floats, variances: Floats) -> Smooth:
+    """Return values that are not smooth, such as those over a narrow resonance, in the form of a fit to every bin."""
+    span = (float(mass.min()), float(mass.max()))
+    return Smooth(values, np.eye(len(values)), values, np.diag(variances), span, 0.0, 0, 1.0)
+
+
 class Pieces(NamedTuple):
     """Smooth fits of disjoint mass regions, one after the other; the whole is not continuous at the breaks."""
 
@@ -162,22 +168,31 @@ class Pieces(NamedTuple):
 
 
 def smooth_pieces(
-    mass: Floats, values: Floats, variances: Floats, breaks: Sequence[float], *, min_order: int = 2
+    mass: Floats,
+    values: Floats,
+    variances: Floats,
+    breaks: Sequence[float],
+    *,
+    min_order: int = 2,
+    rough: Sequence[int] = (),
 ) -> Pieces:
     """Fit every region between the breaks [GeV] by itself, as `smooth` does.
 
     Efficiencies have kinks where a lepton pair begins to meet a gap of the detector; regions that are analysed apart
-    are described apart.
+    are described apart. Regions whose number is in `rough` hold structures that are not smooth: they are left `as_is`.
     """
     region = np.searchsorted(np.asarray(breaks), mass)
     fits = []
     for number in np.unique(region):
         of = region == number
-        fits.append(smooth(mass[of], values[of], variances[of], min_order=min_order))
+        if number in rough:
+            fits.append(as_is(mass[of], values[of], variances[of]))
+        else:
+            fits.append(smooth(mass[of], values[of], variances[of], min_order=min_order))
     return Pieces(tuple(fits))
 
 
-def product(first: Smooth, second: Pieces, scale: float) -> tuple[Floats, Floats]:
+def product(first: Smooth | Pieces, second: Pieces, scale: float) -> tuple[Floats, Floats]:
     """Return scale * first * second per bin, and its covariance (n_bins, n_bins) from both."""
     values = scale * first.values * second.values
     relative = first.covariance() / np.outer(first.values, first.values)
