@@ -44,7 +44,7 @@ class Laboratory(NamedTuple):
 def centre_of_mass_energy(electron_energy: float, positron_energy: float, half_crossing_angle: float) -> float:
     """Return sqrt(s) = 2 sqrt(E- E+) cos a [GeV]."""
     _, cosine = sincos(half_crossing_angle)
-    return 2.0 * math.sqrt(electron_energy * positron_energy) * cosine
+    return float(2.0 * math.sqrt(electron_energy * positron_energy) * cosine)
 
 
 def laboratory(

@@ -6,10 +6,13 @@ Units: GeV, cm, ns, T, rad.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..schema import SchemaError, Section, quantity, require, require_range
-from .beam import Laboratory, centre_of_mass_energy, laboratory
 from .subdetectors import Dedx, Emc, Mdc, Muc, Tof
+
+if TYPE_CHECKING:
+    from .beam import Laboratory
 
 #: Relative difference at which two descriptions of the same quantity contradict each other.
 _SAME = 1e-9
@@ -61,6 +64,8 @@ class Beam(Section):
         object.__setattr__(self, name, derived)
 
     def _energy_of_both(self, electron: float, positron: float) -> float:
+        from .beam import centre_of_mass_energy  # compiled: cards without need of it load at once
+
         return centre_of_mass_energy(electron, positron, self.half_crossing_angle)
 
     def _spread_of_both(self, electron: float, positron: float) -> float:
@@ -77,11 +82,13 @@ class Beam(Section):
             return half, half
         return self.electron_energy, self.positron_energy
 
-    def laboratory(self, sqrt_s: float | None = None) -> Laboratory:
+    def laboratory(self, sqrt_s: float | None = None) -> "Laboratory":
         """Return the laboratory of these beams: initial four-momentum and Lorentz transformation.
 
         Another centre-of-mass energy [GeV] scales both energies: the velocities stay.
         """
+        from .beam import laboratory
+
         return laboratory(
             self.sqrt_s if sqrt_s is None else sqrt_s,
             1.0 if self.electron_energy is None else self.electron_energy,
