@@ -3,6 +3,7 @@
 A user's file may begin with `base = "NAME|PATH"`: it then holds only what differs from that one.
 """
 
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,10 +12,15 @@ from .schema import SchemaError, parse_toml
 
 
 class Shelf(NamedTuple):
-    """The files of one kind: `noun` is what a message calls one of them, `package` where they ship."""
+    """The files of one kind: `noun` is what a message calls one of them, `package` where they ship.
+
+    `replaced` names, by table, keys of a base that are dropped where the file on top of it gives any of some others:
+    two ways to say the same thing.
+    """
 
     noun: str
     package: str
+    replaced: Mapping[str, Mapping[str, tuple[str, ...]]] = {}
 
     def names(self) -> tuple[str, ...]:
         """Return the names of the packaged files."""
@@ -57,7 +63,13 @@ class Shelf(NamedTuple):
             return source, tables
         if not isinstance(base, str) or base in seen:
             raise SchemaError(f"{source}: base = {base!r}, allowed the name or path of another {self.noun}")
-        return source, _merged(self._read(base, (*seen, base))[1], tables)
+        below = self._read(base, (*seen, base))[1]
+        for table, keys in self.replaced.items():
+            given, old = tables.get(table), below.get(table)
+            if isinstance(given, dict) and isinstance(old, dict):
+                gone = {key for key, others in keys.items() if any(other in given for other in others)}
+                below[table] = {key: value for key, value in old.items() if key not in gone}
+        return source, _merged(below, tables)
 
 
 def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

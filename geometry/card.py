@@ -13,7 +13,15 @@ from .sections import Card
 
 __all__ = ["Card", "card_hash", "card_names", "card_text", "load_card"]
 
-_CARDS = Shelf("card", __package__)
+#: Both energies, or both spreads, of a user's card take the place of the one number for symmetric beams in its base.
+_REPLACED = {
+    "beam": {
+        "sqrt_s": ("electron_energy", "positron_energy"),
+        "energy_spread": ("electron_spread", "positron_spread"),
+    }
+}
+
+_CARDS = Shelf("card", __package__, _REPLACED)
 
 
 def card_names() -> tuple[str, ...]:

@@ -3,22 +3,99 @@
 Units: GeV, cm, ns, T, rad.
 """
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ..schema import Section, quantity, require, require_range
+from ..schema import SchemaError, Section, quantity, require, require_range
 from .subdetectors import Dedx, Emc, Mdc, Muc, Tof
 
+if TYPE_CHECKING:
+    from .beam import Laboratory
 
-@dataclass(frozen=True)
+#: Relative difference at which two descriptions of the same quantity contradict each other.
+_SAME = 1e-9
+
+
+@dataclass(frozen=True, kw_only=True)
 class Beam(Section):
-    """Colliding beams of equal energy that cross in the horizontal plane."""
+    """Colliding beams that cross in the horizontal plane.
 
-    sqrt_s: float = quantity("GeV", "(0, 20]")
+    Beams of equal energy are described by `sqrt_s`, any others by the energies of both, from which `sqrt_s` follows; in
+    the same way `energy_spread` is given, or follows from the spreads of both beams. What follows may be given as well
+    if it agrees; None asks for it anew.
+    """
+
+    sqrt_s: float = quantity("GeV", "(0, 20]", default=None)
+    electron_energy: float | None = quantity("GeV", "(0, 1000]", default=None)
+    positron_energy: float | None = quantity("GeV", "(0, 1000]", default=None)
     half_crossing_angle: float = quantity("rad", "[0, 0.2]")
-    #: Standard deviation of the centre-of-mass energy.
-    energy_spread: float = quantity("GeV", "[0, 0.1]")
+    #: Rotation of both beams from z towards x; 0: the axis of the detector halves the angle between them.
+    tilt: float = quantity("rad", "[-0.2, 0.2]", default=0.0)
+    #: Standard deviation of the centre-of-mass energy; that of the boost is neglected.
+    energy_spread: float = quantity("GeV", "[0, 0.1]", default=None)
+    #: Standard deviations of the energies of both beams.
+    electron_spread: float | None = quantity("GeV", "[0, 0.1]", default=None)
+    positron_spread: float | None = quantity("GeV", "[0, 0.1]", default=None)
     #: Standard deviations of the luminous region along x, y, z.
     spot: tuple[float, float, float] = quantity("cm", "[0, 100]")
+    #: Where it is centred; good tracks and photons are seen from the origin all the same.
+    spot_centre: tuple[float, float, float] = quantity("cm", "[-100, 100]", default=(0.0, 0.0, 0.0))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()  # what is given
+        self._settle("sqrt_s", ("electron_energy", "positron_energy"), self._energy_of_both)
+        self._settle("energy_spread", ("electron_spread", "positron_spread"), self._spread_of_both)
+        super().__post_init__()  # what follows from it
+
+    def _settle(self, name: str, parts: tuple[str, str], combined: Callable[[float, float], float]) -> None:
+        """Derive a quantity from those of both beams where these are given; SchemaError for none or a contradiction."""
+        value, both = getattr(self, name), [getattr(self, part) for part in parts]
+        if both == [None, None]:
+            require(value is not None, f"{name} is missing [GeV], or {' and '.join(parts)}")
+            return
+        if None in both:
+            raise SchemaError(f"{parts[both.index(None)]} is missing [GeV], needed with the one of the other beam")
+        derived = combined(both[0], both[1])
+        if value is not None and not abs(value - derived) <= _SAME * derived:
+            given = " and ".join(f"{part} = {one!r}" for part, one in zip(parts, both))
+            raise SchemaError(f"{name} = {value!r}, allowed {derived!r} or no value with {given}")
+        object.__setattr__(self, name, derived)
+
+    def _energy_of_both(self, electron: float, positron: float) -> float:
+        from .beam import centre_of_mass_energy  # compiled: cards without need of it load at once
+
+        return centre_of_mass_energy(electron, positron, self.half_crossing_angle)
+
+    def _spread_of_both(self, electron: float, positron: float) -> float:
+        """sigma(sqrt(s)) = sqrt(s) / 2 sqrt((sigma- / E-)^2 + (sigma+ / E+)^2)."""
+        electron_energy, positron_energy = self.energies
+        a, b = electron / electron_energy, positron / positron_energy
+        return 0.5 * self.sqrt_s * math.sqrt(a * a + b * b)
+
+    @property
+    def energies(self) -> tuple[float, float]:
+        """Energies [GeV] of the electron and the positron beam."""
+        if self.electron_energy is None or self.positron_energy is None:
+            half = 0.5 * self.laboratory().energy
+            return half, half
+        return self.electron_energy, self.positron_energy
+
+    def laboratory(self, sqrt_s: float | None = None) -> "Laboratory":
+        """Return the laboratory of these beams: initial four-momentum and Lorentz transformation.
+
+        Another centre-of-mass energy [GeV] scales both energies: the velocities stay.
+        """
+        from .beam import laboratory
+
+        return laboratory(
+            self.sqrt_s if sqrt_s is None else sqrt_s,
+            1.0 if self.electron_energy is None else self.electron_energy,
+            1.0 if self.positron_energy is None else self.positron_energy,
+            self.half_crossing_angle,
+            self.tilt,
+        )
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..event import KAPPA, PHI0, TAN_LAMBDA, Floats, Ints
-from ..geometry.beam import polar_angle_cm
+from ..geometry.beam import Laboratory, polar_angle_cm
 from ..geometry.helix import momentum
 from ..kernel import BLOCK, blocks, kernel, stage
 
@@ -61,7 +61,7 @@ def times_symmetric(
 
 
 @stage
-def iterate_stage(s: Floats, n: int, mass: float, total_px: float, total_energy: float) -> None:
+def iterate_stage(s: Floats, n: int, mass: float, lab: Laboratory) -> None:
     """Do one step of the fit for the first n events of the scratch."""
     for j in range(np.uint64(n)):
         phi1, kappa1, tan1 = s[j], s[_B + j], s[_B * np.uint64(2) + j]
@@ -70,7 +70,7 @@ def iterate_stage(s: Floats, n: int, mass: float, total_px: float, total_energy:
         px2, py2, pz2 = momentum(phi2, kappa2, tan2)
         e1 = math.sqrt(px1 * px1 + py1 * py1 + pz1 * pz1 + mass * mass)
         e2 = math.sqrt(px2 * px2 + py2 * py2 + pz2 * pz2 + mass * mass)
-        qx, qy, qz, qe = total_px - px1 - px2, -py1 - py2, -pz1 - pz2, total_energy - e1 - e2
+        qx, qy, qz, qe = lab.px - px1 - px2, -py1 - py2, lab.pz - pz1 - pz2, lab.energy - e1 - e2
         f = qe * qe - qx * qx - qy * qy - qz * qz
         a1, b1, c1 = constraint_gradient(px1, py1, pz1, e1, kappa1, qx, qy, qz, qe)
         a2, b2, c2 = constraint_gradient(px2, py2, pz2, e2, kappa2, qx, qy, qz, qe)
@@ -114,18 +114,18 @@ def iterate_stage(s: Floats, n: int, mass: float, total_px: float, total_energy:
 
 
 @stage
-def result_stage(s: Floats, n: int, mass: float, total_px: float, total_energy: float) -> None:
+def result_stage(s: Floats, n: int, mass: float, lab: Laboratory) -> None:
     """Write constraint, invariant mass, photon angle and momenta of the fitted tracks into the scratch."""
     for j in range(np.uint64(n)):
         px1, py1, pz1 = momentum(s[j], s[_B + j], s[_B * np.uint64(2) + j])
         px2, py2, pz2 = momentum(s[_B * np.uint64(3) + j], s[_B * np.uint64(4) + j], s[_B * np.uint64(5) + j])
         e1 = math.sqrt(px1 * px1 + py1 * py1 + pz1 * pz1 + mass * mass)
         e2 = math.sqrt(px2 * px2 + py2 * py2 + pz2 * pz2 + mass * mass)
-        qx, qy, qz, qe = total_px - px1 - px2, -py1 - py2, -pz1 - pz2, total_energy - e1 - e2
+        qx, qy, qz, qe = lab.px - px1 - px2, -py1 - py2, lab.pz - pz1 - pz2, lab.energy - e1 - e2
         s[_B * np.uint64(_CONSTRAINT) + j] = qe * qe - qx * qx - qy * qy - qz * qz
         mass2 = 2.0 * (mass * mass + e1 * e2 - (px1 * px2 + py1 * py2 + pz1 * pz2))
         s[_B * np.uint64(_MASS) + j] = math.sqrt(max(mass2, 0.0))
-        s[_B * np.uint64(_THETA) + j] = polar_angle_cm(qx, qy, qz, qe, total_px, total_energy)
+        s[_B * np.uint64(_THETA) + j] = polar_angle_cm(lab, qx, qy, qz, qe)
         p = _B * np.uint64(_P) + j
         s[p] = px1
         s[p + _B] = py1
@@ -177,8 +177,7 @@ def fit_missing_photon(
     covariance: Floats,
     track_offsets: Ints,
     masses: tuple[float, ...],
-    total_px: float,
-    total_energy: float,
+    lab: Laboratory,
 ) -> dict[str, Any]:
     """Fit every event of exactly two tracks as l+ l- and one massless photon, once for each lepton mass.
 
@@ -189,8 +188,8 @@ def fit_missing_photon(
     track_offsets : ndarray of shape (n_events + 1,)
     masses : tuple of float
         Mass hypotheses [GeV].
-    total_px, total_energy : float
-        Initial four-momentum (px, 0, 0, E) in the laboratory [GeV].
+    lab : Laboratory
+        Initial four-momentum, and the way to its centre of mass, where the photon's angle is taken.
 
     Returns
     -------
@@ -211,8 +210,8 @@ def fit_missing_photon(
         for hypothesis, lepton_mass in enumerate(masses):
             rows[:_Y0] = rows[_Y0:_V]
             for _ in range(ITERATIONS):
-                iterate_stage(scratch, len(at), lepton_mass, total_px, total_energy)
-            result_stage(scratch, len(at), lepton_mass, total_px, total_energy)
+                iterate_stage(scratch, len(at), lepton_mass, lab)
+            result_stage(scratch, len(at), lepton_mass, lab)
             _store(scratch, at, hypothesis, status, (chi2, mass, theta, fitted))
     return {
         "fit_status": status,

@@ -10,7 +10,6 @@ import numpy as np
 
 from ..constants import M_E, M_MU
 from ..event import FIT_HYPOTHESES, KAPPA, DetectorRecord, RecoEvents
-from ..geometry.beam import initial_momentum
 from ..geometry.card import Card, card_hash, load_card
 from .kinematic_fit import fit_missing_photon
 from .pid import identify, probabilities
@@ -51,14 +50,12 @@ def reconstruct(record: DetectorRecord, card: Card | str | Path = "besiii") -> R
     matches = match_showers(record, card)
     chi2, n_systems = identify(record, card, p, tracks["pz"] / p, matches.energy, matches.path_factor)
     sqrt_s = record.sqrt_s if np.isfinite(record.sqrt_s) else card.beam.sqrt_s
-    total_px, total_energy = initial_momentum(sqrt_s, card.beam.half_crossing_angle)
     fits = fit_missing_photon(
         record.helix,
         record.covariance,
         record.track_offsets,
         tuple(_FIT_MASSES[name] for name in FIT_HYPOTHESES),
-        total_px,
-        total_energy,
+        card.beam.laboratory(sqrt_s),
     )
     steps = [*json.loads(record.provenance), {"step": "reconstruct", "card": card.name, "card_hash": card_hash(card)}]
     row = np.repeat(np.arange(record.n_events), np.diff(record.track_offsets))

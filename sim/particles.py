@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..checks import check_finite
-from ..constants import HYPOTHESIS_MASSES, HYPOTHESIS_PDG, MUON, PION, PROTON
+from ..constants import HYPOTHESIS_MASSES, HYPOTHESIS_PDG, MUON, PION, PROTON, C
 from ..event import Floats, Ints, TruthEvents
-from ..geometry.beam import boost_x, initial_momentum
+from ..geometry.beam import Laboratory, to_laboratory
 from ..geometry.card import Card
 from ..kernel import stage
 from ..rng import VERTEX_STREAM, normal2, words
@@ -36,28 +36,31 @@ class Particles(NamedTuple):
 
 
 @stage
-def boost_stage(px: Floats, energy: Floats, total_px: float, total_energy: float) -> None:
-    """Boost from the centre of mass to the laboratory, in place."""
-    for i in range(np.uint64(px.size)):
-        px[i], energy[i] = boost_x(px[i], energy[i], total_px, total_energy)
+def boost_stage(lab: Laboratory, x: Floats, z: Floats, time: Floats) -> None:
+    """Take momenta and energies, or places and times, from the centre of mass to the laboratory, in place."""
+    for i in range(np.uint64(x.size)):
+        x[i], z[i], time[i] = to_laboratory(lab, x[i], z[i], time[i])
 
 
 @stage
 def vertex_stage(
     k0: np.uint64, k1: np.uint64, event: NDArray[np.uint64], spot: Floats, x: Floats, y: Floats, z: Floats
 ) -> None:
-    """Add the interaction point of the event, drawn from the luminous region."""
+    """Add the interaction point of the event, drawn from the luminous region: `spot` is centre and widths."""
     for i in range(np.uint64(event.size)):
         a, b, c, d = words(k0, k1, event[i], np.uint64(0), VERTEX_STREAM, np.uint64(0))
         g, h = normal2(a, b)
         k, _ = normal2(c, d)
-        x[i] += spot[0] * g
-        y[i] += spot[1] * h
-        z[i] += spot[2] * k
+        x[i] += spot[0] + spot[3] * g
+        y[i] += spot[1] + spot[4] * h
+        z[i] += spot[2] + spot[5] * k
 
 
 def final_state(truth: TruthEvents, card: Card, k0: np.uint64, k1: np.uint64) -> Particles:
     """Return the particles of status 1, without neutrinos, in the laboratory of the card.
+
+    The boost is that of the nominal beams, also where the event's own sqrt(s) differs by the energy spread; it takes
+    momenta and, as four-vectors with the production times, displaced vertices.
 
     Raises
     ------
@@ -87,9 +90,11 @@ def final_state(truth: TruthEvents, card: Card, k0: np.uint64, k1: np.uint64) ->
         z=truth.vz[final],
     )
     if truth.frame == "cm":
-        total_px, total_energy = initial_momentum(card.beam.sqrt_s, card.beam.half_crossing_angle)
-        boost_stage(particles.px, particles.energy, total_px, total_energy)
-    vertex_stage(k0, k1, particles.event, np.array(card.beam.spot), particles.x, particles.y, particles.z)
+        lab = card.beam.laboratory()
+        boost_stage(lab, particles.px, particles.pz, particles.energy)
+        boost_stage(lab, particles.x, particles.z, C * truth.t[final])
+    spot = np.array(card.beam.spot_centre + card.beam.spot)
+    vertex_stage(k0, k1, particles.event, spot, particles.x, particles.y, particles.z)
     return particles
 
 

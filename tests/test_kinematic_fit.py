@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 from besfast.constants import M_E, M_MU
-from besfast.geometry.beam import boost_x, initial_momentum, polar_angle_cm
+from besfast.geometry.beam import laboratory
 from besfast.geometry.helix import momentum
 from besfast.reco.kinematic_fit import CONVERGED, NOT_APPLICABLE, constraint_gradient, fit_missing_photon
 from scipy import stats
 from scipy.optimize import minimize
 
 SQRT_S, ANGLE = 3.773, 0.011
-PX, ENERGY = initial_momentum(SQRT_S, ANGLE)
+LAB = laboratory(SQRT_S, 1.0, 1.0, ANGLE, 0.0)
+PX, ENERGY = LAB.px, LAB.energy
 
 
 def boost(energy, p, total, mass):
@@ -53,20 +54,11 @@ def toy(n, seed, lepton_mass):
     return m, helix, measured, covariance
 
 
-def test_initial_momentum_and_boost():
-    assert np.isclose(ENERGY**2 - PX**2, SQRT_S**2, rtol=1e-14)
-    assert np.isclose(PX, ENERGY * np.sin(ANGLE), rtol=1e-14)
-    assert np.allclose(boost_x(0.0, SQRT_S, PX, ENERGY), (PX, ENERGY), rtol=1e-14)
-    px, energy = boost_x(0.3, 1.1, PX, ENERGY)
-    assert np.allclose(boost_x(px, energy, -PX, ENERGY), (0.3, 1.1), rtol=1e-14)
-    assert np.isclose(polar_angle_cm(px, 0.0, 0.4, energy, PX, ENERGY), np.arctan2(0.3, 0.4), rtol=1e-13)
-
-
 @pytest.mark.parametrize("lepton_mass", [M_E, M_MU])
 def test_probability_is_flat_and_pulls_have_unit_width(lepton_mass):
     """10^5 events, seed 11: KS p > 0.01; pull widths within 2 %."""
     m, true, measured, covariance = toy(100_000, 11, lepton_mass)
-    fit = fit_missing_photon(measured, covariance, np.arange(0, len(measured) + 1, 2), (lepton_mass,), PX, ENERGY)
+    fit = fit_missing_photon(measured, covariance, np.arange(0, len(measured) + 1, 2), (lepton_mass,), LAB)
     assert np.all(fit["fit_status"] == CONVERGED)
     assert stats.kstest(fit["fit_chi2"][:, 0], stats.chi2(1).cdf).pvalue > 0.01
     # the shift of a measured quantity over its error sqrt(V - V_fit) is a normal deviate; the same one for all
@@ -83,7 +75,7 @@ def test_probability_is_flat_and_pulls_have_unit_width(lepton_mass):
 def test_fit_agrees_with_a_constrained_minimiser():
     """The multiplier solution is the minimum of chi2 on the constraint surface, found by SLSQP."""
     _, _, measured, covariance = toy(6, 5, M_MU)
-    fit = fit_missing_photon(measured, covariance, np.arange(0, 13, 2), (M_MU,), PX, ENERGY)
+    fit = fit_missing_photon(measured, covariance, np.arange(0, 13, 2), (M_MU,), LAB)
     for event in range(6):
         y0 = measured[2 * event : 2 * event + 2][:, [1, 2, 4]].ravel()
         blocks = []
@@ -136,16 +128,14 @@ def test_gradient_agrees_with_differences():
 
 def test_events_without_two_tracks_are_marked():
     _, _, measured, covariance = toy(3, 8, M_MU)
-    fit = fit_missing_photon(measured, covariance, np.array([0, 2, 2, 3, 6]), (M_E, M_MU), PX, ENERGY)
+    fit = fit_missing_photon(measured, covariance, np.array([0, 2, 2, 3, 6]), (M_E, M_MU), LAB)
     assert fit["fit_status"][:, 0].tolist() == [CONVERGED, NOT_APPLICABLE, NOT_APPLICABLE, NOT_APPLICABLE]
     assert np.isnan(fit["fit_mass"][1:]).all()
 
 
 def test_result_does_not_depend_on_the_block():
     _, _, measured, covariance = toy(3000, 9, M_MU)
-    whole = fit_missing_photon(measured, covariance, np.arange(0, 6001, 2), (M_E, M_MU), PX, ENERGY)
-    part = fit_missing_photon(
-        measured[1400:4000], covariance[1400:4000], np.arange(0, 2601, 2), (M_E, M_MU), PX, ENERGY
-    )
+    whole = fit_missing_photon(measured, covariance, np.arange(0, 6001, 2), (M_E, M_MU), LAB)
+    part = fit_missing_photon(measured[1400:4000], covariance[1400:4000], np.arange(0, 2601, 2), (M_E, M_MU), LAB)
     for name, values in part.items():
         assert np.array_equal(whole[name][700:2000], values)

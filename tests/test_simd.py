@@ -26,11 +26,12 @@ EMC, DEDX, TOF, DEPOSIT = emc.parameters(CARD), dedx.parameters(CARD), tof.param
 GAP = ((170.0, 3.0, 0.0), (210.0, 4.0, 0.0))
 MUC, MUC_TABLE = muc.parameters(CARD), muc_table(CARD)
 TABLE = track_table.track_table(CARD)
+LAB = CARD.beam.laboratory()
 
 VECTOR = {
     simulate.trigger_stage: (K, K, KEYS, 0.5, FLAGS),
-    particles.boost_stage: (X, X, 0.01, 3.7),
-    particles.vertex_stage: (K, K, KEYS, np.ones(3), X, X, X),
+    particles.boost_stage: (LAB, X, X, X),
+    particles.vertex_stage: (K, K, KEYS, np.ones(6), X, X, X),
     tracks.helix_stage: (SCRATCH, N, 1.0),
     tracks.radiate_stage: (X, SCRATCH),
     tracks.draw_stage: (K, K, KEYS, KEYS, SCRATCH),
@@ -73,8 +74,8 @@ VECTOR = {
     pid.muc_chi_stage: (X, X, X, X),
     pid.combine_stage: (SCRATCH, N, 4.0),
     pid.probability_stage: (X, np.ones(N, dtype=np.int64), X),
-    kinematic_fit.iterate_stage: (SCRATCH, N, 0.1, 0.04, 3.77),
-    kinematic_fit.result_stage: (SCRATCH, N, 0.1, 0.04, 3.77),
+    kinematic_fit.iterate_stage: (SCRATCH, N, 0.1, LAB),
+    kinematic_fit.result_stage: (SCRATCH, N, 0.1, LAB),
 }
 
 #: Stages that read a table at a computed place: the compiler cannot know that their results do not overlap with it.

@@ -58,9 +58,12 @@ def test_luminous_region():
     for values, width in zip(points, BESIII.beam.spot):
         assert stats.kstest(values / width, "norm").pvalue > 1e-3
     assert np.abs(np.corrcoef(points) - np.eye(3)).max() < 4 / np.sqrt(20_000)
-    shifted = final_state(truth._replace(vx=truth.vx + 1.0, vz=truth.vz - 2.0), BESIII, *key(7))
-    assert np.allclose(shifted.x, lab.x + 1.0, atol=1e-14)
+    displaced = truth._replace(vx=truth.vx + 1.0, vz=truth.vz - 2.0)
+    shifted = final_state(displaced, BESIII, *key(7))
+    assert np.allclose(shifted.x, lab.x + 1.0 / np.cos(ANGLE), atol=1e-14)
     assert np.allclose(shifted.z, lab.z - 2.0, atol=1e-14)
+    measured = final_state(displaced._replace(frame="lab"), BESIII, *key(7))
+    assert np.allclose(measured.x, lab.x + 1.0, atol=1e-14)
 
 
 # --- kinds of particles ---------------------------------------------------------------------------------------------
