@@ -62,7 +62,7 @@ def weigh_stage(scalar: bool, slope: Floats, y: Floats, weight: Floats) -> None:
 
 
 @stage
-def match_stage(scalar: bool, mu: Floats, slope: Floats, y: Floats, weight: Floats) -> None:
+def match_spectrum_stage(scalar: bool, mu: Floats, slope: Floats, y: Floats, weight: Floats) -> None:
     """Multiply the weight by the exact one-photon spectrum over its leading logarithm."""
     for i in range(np.uint64(y.size)):
         hard = max(y[i], 1e-12)
@@ -70,7 +70,7 @@ def match_stage(scalar: bool, mu: Floats, slope: Floats, y: Floats, weight: Floa
 
 
 @stage
-def threshold_stage(mu: Floats, first: Floats, second: Floats, weight: Floats) -> None:
+def above_threshold_stage(mu: Floats, first: Floats, second: Floats, weight: Floats) -> None:
     """Set the weight to zero where less than two particles' rest energy is left, z1 z2 < 4 mu."""
     for i in range(np.uint64(mu.size)):
         weight[i] = weight[i] if (1.0 - first[i]) * (1.0 - second[i]) > 4.0 * mu[i] else 0.0
@@ -111,10 +111,10 @@ def choose_fractions(
         weigh_stage(scalar, open_slope, y1, weight)
         weigh_stage(scalar, open_slope, y2, weight)
         if matched:
-            match_stage(scalar, open_mu, open_slope, y1, weight)
-            match_stage(scalar, open_mu, open_slope, y2, weight)
-        threshold_stage(open_mu, y1, y2, weight)
-        accept_stage(k0, k1, np.uint64(t), event[:n_open], weight)
+            match_spectrum_stage(scalar, open_mu, open_slope, y1, weight)
+            match_spectrum_stage(scalar, open_mu, open_slope, y2, weight)
+        above_threshold_stage(open_mu, y1, y2, weight)
+        accept_fractions_stage(k0, k1, np.uint64(t), event[:n_open], weight)
         remaining = 0
         for j in range(n_open):
             accepted = weight[j] > 0.0
@@ -132,7 +132,7 @@ def choose_fractions(
 
 
 @stage
-def accept_stage(k0: np.uint64, k1: np.uint64, trial: np.uint64, event: Words, weight: Floats) -> None:
+def accept_fractions_stage(k0: np.uint64, k1: np.uint64, trial: np.uint64, event: Words, weight: Floats) -> None:
     """Subtract a uniform number from the weight: what stays positive is accepted."""
     for i in range(np.uint64(event.size)):
         a, _, _, _ = words(k0, k1, event[i], trial, FSR_STREAM, _ACCEPT)
@@ -151,7 +151,7 @@ def draw_directions(
 
 
 @stage
-def direction_stage(scalar: bool, mu: Floats, y: Floats, a: Floats, accept: Floats) -> None:
+def photon_direction_stage(scalar: bool, mu: Floats, y: Floats, a: Floats, accept: Floats) -> None:
     """Map uniform a to (1 - b cos)/2 of the photon, with density 1/a, and accept to a positive number if it is kept."""
     for i in range(np.uint64(y.size)):
         z = 1.0 - y[i]
@@ -185,7 +185,7 @@ def choose_directions(
     for t in range(MAX_TRIALS):
         tried, accept = work[2, :n_open], work[3, :n_open]
         draw_directions(k0, k1, np.uint64(t), keys[0, :n_open], keys[1, :n_open], tried, accept)
-        direction_stage(scalar, work[0, :n_open], work[1, :n_open], tried, accept)
+        photon_direction_stage(scalar, work[0, :n_open], work[1, :n_open], tried, accept)
         remaining = 0
         for j in range(n_open):
             a[slot[j]] = tried[j]

@@ -61,7 +61,7 @@ def scatter_stage(index: Words, column: Floats, out: Floats) -> None:
 
 
 @stage
-def boost_stage(
+def boost_vectors_stage(
     x: Floats, y: Floats, z: Floats, energy: Floats, gx: Floats, gy: Floats, gz: Floats, sign: float
 ) -> None:
     """Boost into the rest frame of what has four-velocity (g, sqrt(1 + g^2)); back with sign = -1."""
@@ -101,7 +101,7 @@ def copy(source: Vectors, out: Vectors) -> None:
 @stage
 def boost(vectors: Vectors, velocity: Vectors, sign: float) -> None:
     """Boost vectors into the rest frame of a four-velocity, or back with sign = -1."""
-    boost_stage(vectors.x, vectors.y, vectors.z, vectors.energy, velocity.x, velocity.y, velocity.z, sign)
+    boost_vectors_stage(vectors.x, vectors.y, vectors.z, vectors.energy, velocity.x, velocity.y, velocity.z, sign)
 
 
 @stage
@@ -136,7 +136,9 @@ def photon_energies_stage(mass: Floats, y1: Floats, y2: Floats, apart: Floats, f
 
 
 @stage
-def photon_stage(cosine: Floats, sine: Floats, sign: float, energy: Floats, x: Floats, y: Floats, z: Floats) -> None:
+def photon_vector_stage(
+    cosine: Floats, sine: Floats, sign: float, energy: Floats, x: Floats, y: Floats, z: Floats
+) -> None:
     """Compute a photon's momentum [GeV] at an angle to the pair's axis, taken in the direction of sign."""
     for i in range(np.uint64(energy.size)):
         x[i] = energy[i] * sine[i]
