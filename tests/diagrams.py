@@ -68,5 +68,3 @@ def squared(point, mass, *, initial=0.0, final=0.0, exchange=0.0, vector_mass=0.
     vectors = transverse(k) + ([longitudinal(k, vector_mass)] if vector_mass else [])
     factors = np.array([initial, final, exchange, exchange])
     return sum(np.sum(np.abs(factors @ diagrams(point, mass, e, vector_mass)) ** 2) for e in vectors) / 4.0
-
-

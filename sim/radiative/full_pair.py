@@ -162,9 +162,11 @@ def final_radiation_cosine(u: float, ratio: float, flat: float) -> tuple[float, 
     """Return cos* of the negative lepton about the photon, in the pair's rest frame, and its density.
 
     A share `flat` is even in cos*, the rest follows the collinear peaks 1 / (1 - beta^2 cos*^2) of radiation from the
-    pair by beta cos* = tanh(y); beta^2 = 1 - ratio, ratio = 4 m_l^2 / s'. The density integrates to one over [-1, 1].
+    pair by beta cos* = tanh(y); beta^2 = 1 - ratio, ratio = 4 m_l^2 / s', 0 < flat < 1. The density integrates to one
+    over [-1, 1].
     """
-    beta = math.sqrt(max(1.0 - ratio, 0.0))
+    ratio = min(ratio, 1.0 - 1e-12)  # at threshold the peaks are flat
+    beta = math.sqrt(1.0 - ratio)
     reach = 0.5 * log((1.0 + beta) * (1.0 + beta) / ratio)
     even = 2.0 * u / flat - 1.0
     y = reach * (2.0 * (u - flat) / (1.0 - flat) - 1.0)

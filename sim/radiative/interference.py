@@ -69,9 +69,7 @@ def full_ratio_stage(
         d14 = 0.5 * s - k1 - d13
         d24 = 0.5 * s - k2 - d23
         beams = lepton_pair(s, s_prime, k1, k2, d13, d23, d14, d24, lepton_mass)
-        full = full_lepton_pair(
-            s, s_prime, k1, k2, k3, k4, d13, d23, d14, d24, lepton_mass, 1.0, final[i], mixed[i]
-        )
+        full = full_lepton_pair(s, s_prime, k1, k2, k3, k4, d13, d23, d14, d24, lepton_mass, 1.0, final[i], mixed[i])
         ratio[i] = full / beams
 
 
@@ -80,10 +78,14 @@ def full_weight(truth: TruthEvents, propagator_ratio: NDArray[np.complex128] | N
 
     |M_beams + M_pair|^2 / |M_beams|^2, exact in all masses, for events of `mumu_isr` at leading order: what is selected
     with these weights has the cross section and the distributions of e+ e- -> mu+ mu- gamma at O(alpha^3), the charge
-    asymmetry included. They are of order one where the photon is close to a beam (FSR below 0.1 % inside the untagged
-    selection) and fit for tagged photons; they grow as s / m_mu^2 where the photon is collinear with a muon, which
-    radiation from the beams hardly ever populates. The weighted sum over all angles is unbiased there but its variance
-    is not small: a sample that keeps those photons is generated with the whole matrix element instead.
+    asymmetry included. At 3.773 GeV they lie between 0.5 and 1.6 with the photon within 0.1 rad of a beam and both
+    muons in the acceptance (mean 1.0009), and reach 28 (effective share of the events 0.5) with the photon anywhere
+    else at least 0.2 rad from the muons.
+
+    Where the photon is collinear with a muon they grow as s / m_mu^2, for radiation from the beams hardly populates
+    that region: sums stay unbiased, but their variance explodes (weights up to 78 among 2 million events at 3.773 GeV,
+    437 at 10.58 GeV where the effective share of tagged events falls to 0.09). Whoever keeps those photons samples
+    the whole matrix element instead.
 
     Parameters
     ----------
@@ -114,7 +116,5 @@ def full_weight(truth: TruthEvents, propagator_ratio: NDArray[np.complex128] | N
     weights = np.empty(n)
     final = ratio.real**2 + ratio.imag**2
     mixed = np.ascontiguousarray(ratio.real)
-    full_ratio_stage(
-        M_MU, truth.px, truth.py, truth.pz, truth.energy, truth.event_sqrt_s, final, mixed, weights
-    )
+    full_ratio_stage(M_MU, truth.px, truth.py, truth.pz, truth.energy, truth.event_sqrt_s, final, mixed, weights)
     return weights
