@@ -365,3 +365,25 @@ def test_weights_with_dressed_propagators(events):
         full_weight(few._replace(frame="lab"))
     with pytest.raises(ValueError, match="mu-, mu"):
         full_weight(generate("pipi_isr", 10, seed=1))
+
+
+CHECK_BITS = """
+import numpy as np
+from besfast.constants import M_MU
+from besfast.sim.radiative.full_pair import dressed_pair_stage, final_radiation_cosine, full_pair_stage
+from besfast.sim.radiative.interference import full_ratio_stage
+u = (np.arange(500).reshape(5, 100) * 0.6180339887498949) % 1.0
+mass, minus = 0.5 + 3.0 * u[0], 1e-6 + u[1]
+columns = np.full(100, 3.773), mass, minus, 2.0 - minus, 2.0 * u[2] - 1.0, 0.2 * u[3]
+weight, dressed, ratio = np.ones(100), np.ones(100), np.ones(30)
+full_pair_stage(M_MU, *columns, weight)
+dressed_pair_stage(M_MU, *columns, 1.0 + u[3], 0.5 + u[4], dressed)
+momenta = [np.ascontiguousarray(x[:90]) for x in (u[0] - 0.5, u[1] - 0.5, u[2] - 0.5, 1.0 + u[3])]
+full_ratio_stage(M_MU, *momenta, columns[0][:30], u[3][:30], u[4][:30], ratio)
+print(weight.tobytes().hex(), dressed.tobytes().hex(), ratio.tobytes().hex())
+print([[float(x).hex() for x in final_radiation_cosine(v, 0.01, 0.5)] for v in u[0]])
+"""
+
+
+def test_same_bits_without_compiler(run_python):
+    assert run_python(CHECK_BITS, NUMBA_DISABLE_JIT="1", PYTHONWARNINGS="error") == run_python(CHECK_BITS)
