@@ -229,6 +229,6 @@ MUMU_ZPRIME = ModelProcess(
             "coupling": Option(float, "", "coupling g' of the Z' to the muon", "(0, 10]", default=1e-3),
         }
     ),
-    reference="coupling of L_mu - L_tau: He, Joshi, Lew and Volkas, Phys. Rev. D 43 (1991) R22; matrix element: full_pair",
+    reference="L_mu - L_tau: He, Joshi, Lew and Volkas, Phys. Rev. D 43 (1991) R22",
     validity="1e-6 GeV <= mass < sqrt(s) - 2 m_mu",
 )
