@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .constants import ALPHA, M_E, M_MU, M_TAU, PI
-from .vacuum_polarisation import delta_alpha
 
 LEPTON_MASSES = {"e": M_E, "mu": M_MU}
 
@@ -119,6 +118,8 @@ def mixing_definition_factor(m: ArrayLike, definition: str) -> Any:
     if definition == "mixing":
         return np.ones_like(m)[()]
     if definition == "width":
+        from .vacuum_polarisation import delta_alpha  # compiled, which nothing else here needs
+
         return (np.abs(1.0 - delta_alpha(m**2, narrow=False)) ** -2.0)[()]
     raise ValueError(f"epsilon_definition = {definition!r}, must be 'mixing' or 'width'")
 

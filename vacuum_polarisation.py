@@ -50,7 +50,7 @@ NODES = 2048.0
 
 _TWO_LOOP = (ALPHA / PI) ** 2
 # exp(4 zeta(3) - 5/6): with it (1/4) ln(1 + c |q^2| / m^2) has the right limit far above threshold
-_TWO_LOOP_SCALE = 53.250
+_TWO_LOOP_SCALE = 53.244487563944
 
 
 class State(NamedTuple):
