@@ -120,7 +120,11 @@ def hadronic_table() -> Floats:
     The continuum without omega, phi, J/psi, psi(2S) and Upsilon(1S) to Upsilon(3S); `sim.radiative.dispersion`
     computed it.
     """
-    with resources.files(__package__).joinpath("data", "hadronic_vacuum_polarisation.csv").open() as lines:
+    with (
+        resources.files(__package__)
+        .joinpath("data", "hadronic_vacuum_polarisation.csv")
+        .open(encoding="utf-8") as lines
+    ):
         table: Floats = np.loadtxt(lines, delimiter=",", skiprows=2)[:, 1:]
     table.flags.writeable = False
     return table

@@ -247,9 +247,7 @@ def test_bhabha_against_helicity_amplitudes(theta):
     limit = 4e-6 if 1e-4 < theta < 2e-3 else 5e-7
     for point in points[:6]:
         exact = dressed_amplitude2(point, factors(line, point)) / dressed_amplitude2(point, BARE)
-        assert bhabha_dressing(line, *invariants(point, final=True)) == pytest.approx(
-            exact, rel=4e-6 if 1e-4 < theta < 2e-3 else 5e-7
-        )
+        assert bhabha_dressing(line, *invariants(point, final=True)) == pytest.approx(exact, rel=limit)
 
 
 def test_bhabha_at_the_resonance():

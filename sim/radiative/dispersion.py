@@ -72,7 +72,7 @@ def _light_states(s: Floats, ratio: Floats) -> tuple[State, ...]:
 
 def _open_charm() -> tuple[Floats, Floats]:
     package = __package__.split(".")[0]
-    with resources.files(package).joinpath("data", "hadronic_ratio_open_charm.csv").open() as lines:
+    with resources.files(package).joinpath("data", "hadronic_ratio_open_charm.csv").open(encoding="utf-8") as lines:
         mass, ratio, _ = np.loadtxt(lines, delimiter=",", skiprows=2).T
     return mass, ratio
 
