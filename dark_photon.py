@@ -105,6 +105,25 @@ def mixing_factor(m: ArrayLike, n_f: ArrayLike, bin_width: ArrayLike) -> Any:
     return 2.0 * np.asarray(n_f) * ALPHA * np.asarray(bin_width) / (3.0 * PI * _positive_mass(m))
 
 
+def mixing_definition_factor(m: ArrayLike, definition: str) -> Any:
+    """Return what epsilon^2 of formula (1) is multiplied by for a definition of epsilon, at mass m [GeV].
+
+    "mixing": epsilon of the Lagrangian. The signal, which begins as a virtual photon, carries the same |1 / (1 - Delta
+    alpha(m^2))|^2 as the QED yield n_b: it cancels, factor 1. "width": epsilon defined by Gamma_ee = alpha epsilon^2
+    m / 3 with alpha(0), a signal without vacuum polarisation; then epsilon^2 is larger by |1 / (1 - Delta
+    alpha(m^2))|^2, 1.03 to 1.06 between 1.5 and 3.6 GeV, without J/psi and psi(2S) (their interference with the
+    continuum belongs to the model of the background). Raises ValueError for another definition.
+    """
+    m = _positive_mass(m)
+    if definition == "mixing":
+        return np.ones_like(m)[()]
+    if definition == "width":
+        from .vacuum_polarisation import delta_alpha  # compiled, which nothing else here needs
+
+        return (np.abs(1.0 - delta_alpha(m**2, narrow=False)) ** -2.0)[()]
+    raise ValueError(f"epsilon_definition = {definition!r}, must be 'mixing' or 'width'")
+
+
 def epsilon2_from_yield(
     n_up: ArrayLike, n_b: ArrayLike, containment: ArrayLike, m: ArrayLike, *, n_f: ArrayLike, bin_width: ArrayLike
 ) -> Any:
