@@ -1,12 +1,12 @@
-"""HepMC3 text as pyhepmc parses it: raw events of a file, and the graph of their particles and vertices as columns.
+"""HepMC3 text as pyhepmc parses it: the events of a file, and their particles and vertices as columns.
 
-The format: Buckley et al., Comput. Phys. Commun. 260 (2021) 107310, DOI 10.1016/j.cpc.2020.107310.
+The format: Buckley et al., Comput. Phys. Commun. 260 (2021) 107310, DOI 10.1016/j.cpc.2020.107310. Lengths are in mm or
+cm, times are lengths c t, cross sections are in pb. In files of this package (a run attribute `besfast`) numbers and
+processes of the events are those that were written; in others events are numbered in the order of the file, since the
+numbers a generator writes are not always those of a sequence.
 """
 
-import gzip
-import io
 import math
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,170 +15,171 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Floats, Ints
+from .external import BEAM, Columns, ReadOptions, WeightChoice, beam_columns, climb
+from .header import NAME, Header
+from .streams import BrokenEventError, CutFileError, Source
 
-_PB_PER_NB = 1000.0
-_BEGIN = b"HepMC::Asciiv3"
-_END = b"HepMC::Asciiv3-END_EVENT_LISTING"
+PB_PER_NB = 1000.0
+BEGIN = b"HepMC::Asciiv3"
+END = b"HepMC::Asciiv3-END_EVENT_LISTING"
+#: Event attribute with the index of the process in files of this package; 0 where it is missing.
+PROCESS = "signal_process_id"
 
 
 class RawEvent(NamedTuple):
     """One event in the units of the file; `gev` and `cm` are what a GeV and a cm are in them."""
 
+    number: int
+    process: int
     particles: NDArray[Any]
     vertices: NDArray[Any]
     links: tuple[NDArray[np.int32], NDArray[np.int32]]
     origin: tuple[float, float, float, float]
-    weight: float
+    weights: list[float]
     gev: float
     cm: float
     cross_section: tuple[float, float]
 
 
-class _Stream(io.RawIOBase):
-    """The bytes of a file on their way to the parser: keeps their end, counts events, remembers a broken gzip."""
+class Hepmc3File:
+    """A HepMC3 file, plain or compressed."""
 
-    def __init__(self, path: Path) -> None:
-        file = path.open("rb")
-        compressed = file.read(2) == b"\x1f\x8b"
-        file.seek(0)
-        self._file = file
-        self._source: Any = gzip.GzipFile(fileobj=file) if compressed else file
-        self.n_events = 0
-        self.tail = b""
-        self.failure = ""
+    weight_unit = 1.0
 
-    def readable(self) -> bool:
-        """Return True, as the parser asks."""
-        return True
-
-    def readinto(self, buffer: Any, /) -> int:
-        """Fill the buffer and return the number of bytes; a damaged file ends where the damage begins."""
-        try:
-            data: bytes = self._source.read(len(buffer))
-        except (EOFError, OSError, zlib.error) as error:
-            self.failure = str(error)
-            return 0
-        self.n_events += (self.tail[-2:] + data).count(b"\nE ")
-        self.tail = (self.tail + data)[-128:]
-        buffer[: len(data)] = data
-        return len(data)
-
-    def head(self) -> bytes:
-        """Return the first bytes, without taking them from the parser."""
-        try:
-            data: bytes = self._source.read(256)
-            self._source.seek(0)
-        except (EOFError, OSError, zlib.error) as error:
-            self.failure = str(error)
-            return b""
-        return data
-
-    def close(self) -> None:
-        """Close the file."""
-        self._source.close()
-        self._file.close()
-        super().close()
-
-
-class WeightChoice:
-    """Which of the weights of the events is taken: by name, by index, or the first."""
-
-    def __init__(self, path: Path, wanted: str | int | None) -> None:
+    def __init__(self, path: Path, options: ReadOptions) -> None:
+        if options.beams != "event":
+            raise ValueError(f"{path}: beams = {options.beams!r} is for LHE files, HepMC3 has beams in each event only")
         self.path = path
-        self.wanted = wanted
-        self.name = ""
-        self.index = 0
-        self._n = -1
+        self.weight = WeightChoice(path, options.weight)
+        self.header: Header | None = None
+        self.processes = "external"
+        self.nominal_sqrt_s = math.nan
 
-    def of(self, event: Any, number: int) -> float:
-        """Return the weight of an event: 1 where the file has none and none was asked for."""
-        values = event.weights
-        if self._n < 0:
-            self._n = len(values)
-            self._decide(event)
-        if len(values) != self._n:  # the parser also drops weights that are not numbers
-            raise ValueError(f"{self.path}: event {number} has {len(values)} finite weights, the first has {self._n}")
-        return float(values[self.index]) if len(values) else 1.0
+    @property
+    def step(self) -> dict[str, Any]:
+        """What the provenance says of the reading of this format."""
+        return {"step": "read_hepmc3"}
 
-    def _decide(self, event: Any) -> None:
+    def events(self) -> Iterator[RawEvent]:
+        """Yield the events of the file.
+
+        An event is let go when what follows shows that its last line was complete.
+
+        Raises
+        ------
+        FileNotFoundError, CutFileError
+            If there is no such file, or it has no end.
+        ValueError, BrokenEventError
+            If it is not HepMC3, or an event cannot be parsed.
+        """
+        import pyhepmc
+
+        stream = Source(self.path, b"\nE ")
+        setup = pyhepmc.Setup
+        loud = setup.print_errors, setup.print_warnings, setup.debug_level
+        setup.print_errors, setup.print_warnings, setup.debug_level = False, False, 0
+        try:
+            if BEGIN not in stream.head():
+                reason = stream.failure or f"no line {BEGIN.decode()} at its begin"
+                raise ValueError(f"{self.path}: neither HDF5 nor HepMC3 nor LHE ({reason})")
+            reader = pyhepmc.io.ReaderAscii(pyhepmc.io.pyiostream(stream, 1 << 16))
+            n, last, reason = 0, None, ""
+            while True:
+                try:
+                    event = reader.read()
+                except RuntimeError as error:  # what the parser throws rather than counts as failed
+                    event, reason = None, str(error)
+                if last is not None and event is not None:
+                    yield last
+                if event is None:
+                    break
+                last = self._raw_event(event, pyhepmc.GenEventData(), n)
+                n += 1
+            stream.drain()
+            cut = bool(stream.failure) or not stream.tail.rstrip().endswith(END)
+            if n and cut and n == stream.n_markers and not stream.tail.endswith(b"\n"):
+                n, last = n - 1, None  # its last number may lack digits
+            if last is not None:
+                yield last
+            if cut:
+                reason = stream.failure or f"no line {END.decode()} at its end"
+                raise CutFileError(f"{self.path}: cut off after {n} complete events ({reason})", n)
+            if n != stream.n_markers:
+                text = f"event {n} (counted from 0) of {stream.n_markers} cannot be parsed"
+                raise BrokenEventError(f"{self.path}: {text}{f' ({reason})' if reason else ''}", n)
+        finally:
+            stream.close()
+            setup.print_errors, setup.print_warnings, setup.debug_level = loud
+
+    def _raw_event(self, event: Any, data: Any, row: int) -> RawEvent:
+        event.write_data(data)
+        weights = list(event.weights)
+        if not row:
+            self._begin(event, len(weights))
+        if len(weights) != self.weight.n:  # the parser drops weights that are not numbers
+            raise ValueError(
+                f"{self.path}: event {row} has {len(weights)} finite weights, the first has {self.weight.n}"
+            )
+        origin = data.event_pos
+        return RawEvent(
+            number=event.event_number if self.header else row,
+            process=self._process(event, row) if self.header else 0,
+            particles=data.particles,
+            vertices=data.vertices,
+            links=(data.links1, data.links2),
+            origin=(origin.t, origin.x, origin.y, origin.z),
+            weights=weights,
+            gev=1.0 if data.momentum_unit.name == "GEV" else 1000.0,
+            cm=10.0 if data.length_unit.name == "MM" else 1.0,
+            cross_section=_cross_section(event.cross_section, self.weight.index),
+        )
+
+    def _begin(self, event: Any, n_weights: int) -> None:
+        """Take what the run says of all events."""
         try:
             names = [str(name) for name in event.weight_names]
         except RuntimeError:  # none registered
             names = []
-        wanted = self.wanted
-        if isinstance(wanted, str):
-            if wanted not in names:
-                raise ValueError(f"{self.path}: weight = {wanted!r}, must be one of {', '.join(names) or '(no names)'}")
-            wanted = names.index(wanted)
-        elif wanted is not None and not 0 <= wanted < self._n:
-            allowed = f"must be in 0 to {self._n - 1}" if self._n else "but the events have no weights"
-            raise ValueError(f"{self.path}: weight = {wanted}, {allowed}")
-        self.index = wanted or 0
-        self.name = names[self.index] if self.index < len(names) else ""
+        self.weight.decide(names, n_weights)
+        if event.run_info is not None and NAME in event.run_info.attributes:
+            text = event.run_info.attributes[NAME]
+            self.header = Header.from_json(text if isinstance(text, str) else text.astype(str), self.path)
+            self.processes = self.header.processes
+            self.nominal_sqrt_s = self.header.sqrt_s
 
+    def _process(self, event: Any, row: int) -> int:
+        if PROCESS not in event.attributes:
+            return 0
+        value = event.attributes[PROCESS]
+        return int(value if isinstance(value, int) else value.astype(int))
 
-def raw_events(path: Path, weight: WeightChoice) -> Iterator[RawEvent]:
-    """Yield the events of a file, plain or gzipped.
-
-    Raises
-    ------
-    FileNotFoundError, OSError
-        If there is no such file, or it has no end.
-    ValueError
-        If it is not HepMC3, or an event cannot be parsed.
-    """
-    import pyhepmc
-
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
-    try:
-        stream = _Stream(path)
-    except OSError as error:
-        raise OSError(f"{path}: cannot be read ({error.strerror})") from None
-    setup = pyhepmc.Setup
-    loud = setup.print_errors, setup.print_warnings, setup.debug_level
-    setup.print_errors, setup.print_warnings, setup.debug_level = False, False, 0
-    try:
-        if _BEGIN not in stream.head():
-            reason = stream.failure or f"no line {_BEGIN.decode()} at its begin"
-            raise ValueError(f"{path}: neither HDF5 nor HepMC3 ({reason})")
-        reader = pyhepmc.io.ReaderAscii(pyhepmc.io.pyiostream(stream, 1 << 16))
-        n = 0
-        while (event := reader.read()) is not None:
-            yield _raw_event(event, pyhepmc.GenEventData(), weight, n)
-            n += 1
-        while stream.read(1 << 20):
-            pass
-        if stream.failure or not stream.tail.rstrip().endswith(_END):
-            reason = stream.failure or f"no line {_END.decode()} at its end"
-            raise OSError(f"{path}: cut off after {n} complete events ({reason})")
-        if n != stream.n_events:
-            raise ValueError(f"{path}: event {n} (counted from 0) of {stream.n_events} cannot be parsed")
-    finally:
-        stream.close()
-        setup.print_errors, setup.print_warnings, setup.debug_level = loud
-
-
-def _raw_event(event: Any, data: Any, weight: WeightChoice, number: int) -> RawEvent:
-    event.write_data(data)
-    origin = data.event_pos
-    value = weight.of(event, number)
-    return RawEvent(
-        particles=data.particles,
-        vertices=data.vertices,
-        links=(data.links1, data.links2),
-        origin=(origin.t, origin.x, origin.y, origin.z),
-        weight=value,
-        gev=1.0 if data.momentum_unit.name == "GEV" else 1000.0,
-        cm=10.0 if data.length_unit.name == "MM" else 1.0,
-        cross_section=_cross_section(event.cross_section, weight.index),
-    )
+    def columns(self, events: list[RawEvent], first: int) -> Columns:
+        """Return events as columns."""
+        graph = Graph(events, self.path)
+        momenta, pdg = graph.momenta(), graph.particles["pid"].astype(np.int64)
+        status = graph.particles["status"].astype(np.int64)
+        particles = graph.event, pdg, momenta
+        beam_pdg, beam_momenta = beam_columns(particles, status == BEAM, graph.number, "beams (status 4)", self.path)
+        return Columns(
+            number=graph.number,
+            process=np.array([event.process for event in events], dtype=np.int32),
+            offsets=graph.offsets,
+            pdg=pdg,
+            status=status,
+            mother=_step(graph.incoming, graph.production),
+            momenta=momenta,
+            places=graph.places(),
+            beam_pdg=beam_pdg,
+            beam_momenta=beam_momenta,
+            weights=np.array([event.weights for event in events]).reshape(len(events), self.weight.n),
+            cross_section=events[-1].cross_section,
+        )
 
 
 def _cross_section(section: Any, index: int) -> tuple[float, float]:
     """Return value and error [nb] of a GenCrossSection (kept in pb), NaN where it has none for this weight."""
     try:
-        value, error = section.xsec(index) / _PB_PER_NB, section.xsec_err(index) / _PB_PER_NB
+        value, error = section.xsec(index) / PB_PER_NB, section.xsec_err(index) / PB_PER_NB
     except (AttributeError, IndexError, RuntimeError, ValueError):
         return math.nan, math.nan
     return (value, error) if value > 0.0 else (math.nan, math.nan)
@@ -187,8 +188,10 @@ def _cross_section(section: Any, index: int) -> tuple[float, float]:
 class Graph:
     """Particles and vertices of several events as columns; indices run over all events, -1 means none."""
 
-    def __init__(self, events: list[RawEvent]) -> None:
+    def __init__(self, events: list[RawEvent], path: Path) -> None:
+        self.path = path
         self.n_events = len(events)
+        self.number = np.array([event.number for event in events], dtype=np.int64)
         self.particles = np.concatenate([event.particles for event in events])
         self.vertices = np.concatenate([event.vertices for event in events])
         self.offsets = _offsets([len(event.particles) for event in events])
@@ -220,16 +223,11 @@ class Graph:
         A vertex without a position stands where the particle that leads to it was produced.
         """
         own = np.stack([self.vertices[name] for name in ("t", "x", "y", "z")])
-        above = _step(self.production, self.incoming)
-        placed = _climb(np.arange(len(self.vertices)), above, np.any(own != 0.0, axis=0))
-        origin = self._origin.T[:, self._event_of_vertex]
-        relative = np.where(placed >= 0, own[:, placed] - origin, 0.0) / self._cm[self._event_of_vertex]
+        above, row = _step(self.production, self.incoming), self._event_of_vertex
+        start = np.arange(len(self.vertices))
+        placed = climb(start, above, np.any(own != 0.0, axis=0), row, self.number, self.path)
+        relative = np.where(placed >= 0, own[:, placed] - self._origin.T[:, row], 0.0) / self._cm[row]
         return np.where(self.production >= 0, relative[:, self.production], 0.0)
-
-    def parents(self, kept: NDArray[np.bool_]) -> Ints:
-        """Return the nearest kept ancestor of each particle."""
-        mother = _step(self.incoming, self.production)
-        return _climb(mother, mother, kept)
 
 
 def _offsets(lengths: list[int]) -> Ints:
@@ -239,10 +237,3 @@ def _offsets(lengths: list[int]) -> Ints:
 def _step(table: Ints, index: Ints) -> Ints:
     """Return table[index], -1 where the index is."""
     return np.where(index >= 0, table[index], -1)
-
-
-def _climb(start: Ints, above: Ints, stop: NDArray[np.bool_]) -> Ints:
-    """Follow `above` from `start` until a node of `stop` or the top, -1."""
-    while np.any(moving := (start >= 0) & ~stop[start]):
-        start = np.where(moving, above[start], start)
-    return start

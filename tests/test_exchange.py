@@ -265,7 +265,7 @@ def test_exchange_reads_hdf5_too(tmp_path, make_record, assert_same):
     store.write(tmp_path / "a.anything", record)
     assert_same(record, exchange.read(tmp_path / "a.anything"))
     assert [part.n_events for part in exchange.iterate(tmp_path / "a.anything", 4)] == [4, 4, 2]
-    with pytest.raises(TypeError, match="tries can be given for HepMC3 files only"):
+    with pytest.raises(TypeError, match="tries can be given for HepMC3 and LHE files only"):
         exchange.read(tmp_path / "a.anything", tries=10)
 
 
