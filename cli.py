@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +19,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.unraisablehook = _interrupt_again
         from . import commands
 
-        getattr(commands, options.verb)(options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", UserWarning)
+            warnings.showwarning = _warn
+            getattr(commands, options.verb)(options)
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -43,6 +47,11 @@ def _interrupt_again(lost: Any) -> None:
     import threading
 
     threading.Timer(0.02, _thread.interrupt_main).start()
+
+
+def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Show a warning as one line."""
+    print(f"besfast: warning: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def _line(error: Exception) -> str:
@@ -75,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     _reconstruct(verbs)
     _select(verbs)
     _limit(verbs)
+    _convert(verbs)
     _inspect(verbs)
     _card(verbs)
     return parser
@@ -99,6 +109,15 @@ def _external(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--tries", type=int, metavar="N", help="tries of an external weighted sample: sum(w) / N")
     verb.add_argument("--frame", choices=("cm", "lab"), help="frame of an external sample (default: from its beams)")
     verb.add_argument("--weight", metavar="NAME", help="weight of an external sample, by name (default: the first)")
+    verb.add_argument(
+        "--beams", choices=("event", "init"), help="beams of an LHE sample (default: incoming particles of each event)"
+    )
+    verb.add_argument(
+        "--keep-complete",
+        action="store_true",
+        default=None,
+        help="of a file that is cut off or damaged, keep the complete events before (default: an error)",
+    )
 
 
 def _search(verbs: Any) -> None:
@@ -150,7 +169,7 @@ def _generate(verbs: Any) -> None:
 
 def _simulate(verbs: Any) -> None:
     verb = verbs.add_parser("simulate", help="detector response to generated or external events")
-    verb.add_argument("input", metavar="FILE", help="truth (.h5) or HepMC3 (.hepmc3, .hepmc, .gz)")
+    verb.add_argument("input", metavar="FILE", help="truth (.h5), HepMC3 or LHE (also compressed), told by content")
     verb.add_argument("--card", default="besiii", metavar="NAME|PATH", help="detector card (default: %(default)s)")
     _external(verb)
     _seed(verb)
@@ -178,6 +197,18 @@ def _limit(verbs: Any) -> None:
     verb.add_argument("--card", metavar="NAME|PATH", help="detector card (default: the search's)")
     verb.add_argument("--luminosity", type=float, metavar="FB", help="integrated luminosity [fb^-1]")
     _seed(verb)
+    _common(verb)
+
+
+def _convert(verbs: Any) -> None:
+    verb = verbs.add_parser(
+        "convert",
+        help="truth events from one format into another: HDF5, HepMC3, LHE",
+        description="Write truth events in the format of the extension: .h5, or .hepmc3 or .lhe with or without .gz, "
+        ".bz2, .xz. They are written in the centre of mass, with e- and e+ as beams.",
+    )
+    verb.add_argument("input", metavar="FILE", help="truth (.h5), HepMC3 or LHE (also compressed), told by content")
+    _external(verb)
     _common(verb)
 
 

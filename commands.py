@@ -4,20 +4,21 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from . import exchange, store
 from .checks import check_output
 from .event import concatenate
-from .pipeline import CHUNK, bounded_map, default_jobs, ordered_map
+from .file_verbs import convert, inspect
+from .pipeline import CHUNK, bounded_map, ordered_map
+from .verb import external_options, given_options, jobs_of, progress_bar, say
 
-__all__ = ["card", "generate", "inspect", "limit", "reconstruct", "search", "select", "simulate"]
+__all__ = ["card", "convert", "generate", "inspect", "limit", "reconstruct", "search", "select", "simulate"]
 
 #: Which verb makes a record, for messages.
 _MAKERS = {
@@ -26,34 +27,6 @@ _MAKERS = {
     "RecoEvents": "reconstruct",
     "SelectedEvents": "select",
 }
-
-
-def jobs_of(options: argparse.Namespace) -> int:
-    """Return the number of threads asked for, or that of the processors at hand."""
-    if options.jobs is None:
-        return default_jobs()
-    if options.jobs < 1:
-        raise ValueError(f"--jobs = {options.jobs}, must be at least 1")
-    return int(options.jobs)
-
-
-def progress_bar(total: int | None, text: str, quiet: bool) -> Any:
-    """Return a progress bar that shows on a terminal only."""
-    return tqdm(total=total, desc=text, unit="event", unit_scale=True, disable=True if quiet else None)
-
-
-def external_options(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the options of a reader of external samples that were given."""
-    return _given(options, ("cross_section", "tries", "frame", "weight"))
-
-
-def _given(options: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
-    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-
-
-def _say(options: argparse.Namespace, text: str) -> None:
-    if not options.quiet:
-        print(text)
 
 
 def generate(options: argparse.Namespace) -> None:
@@ -71,6 +44,7 @@ def generate(options: argparse.Namespace) -> None:
         raise ValueError(f"the following arguments are required: {', '.join(missing)}")
     n_events, jobs = check_n_events(options.events), jobs_of(options)
     check_output(options.output, overwrite=options.overwrite)
+    exchange.output_kind(options.output)
     beam = load_card(options.card).beam
     generator = Generator(
         options.process,
@@ -80,11 +54,11 @@ def generate(options: argparse.Namespace) -> None:
         weighted=options.weighted,
         energy_spread=beam.energy_spread if options.energy_spread is None else options.energy_spread,
         n_cross_section=max(n_events, N_CROSS_SECTION),
-        **_given(options, tuple(OPTIONS)),
+        **given_options(options, tuple(OPTIONS)),
         **dict(parse_setting(options.process, text) for text in options.set),
     )
     with (
-        store.Writer(options.output, "TruthEvents", overwrite=options.overwrite) as writer,
+        exchange.writer(options.output, overwrite=options.overwrite) as writer,
         progress_bar(n_events, "generate", options.quiet) as bar,
     ):
         if n_events == 0:
@@ -92,7 +66,7 @@ def generate(options: argparse.Namespace) -> None:
         for truth in ordered_map(generator.events, n_events, jobs):
             writer.append(truth)
             bar.update(truth.n_events)
-    _say(
+    say(
         options,
         f"{options.process}: {n_events} events, seed {options.seed}, cross section "
         f"{generator.cross_section:.6g} +- {generator.cross_section_error:.2g} nb -> {options.output}",
@@ -114,7 +88,7 @@ def simulate(options: argparse.Namespace) -> None:
         chunks, total = exchange.iterate(options.input, CHUNK, **external), None
     results = _mapped(options, chunks, total, lambda truth: simulate_events(truth, card, seed=seed))
     n = _written(options, "DetectorRecord", results)
-    _say(options, f"simulated {n} events with card {card.name}, seed {seed} -> {options.output}")
+    say(options, f"simulated {n} events with card {card.name}, seed {seed} -> {options.output}")
 
 
 def reconstruct(options: argparse.Namespace) -> None:
@@ -126,7 +100,7 @@ def reconstruct(options: argparse.Namespace) -> None:
     chunks, total = _records(options, "DetectorRecord")
     results = _mapped(options, chunks, total, lambda record: reconstruct_events(record, card))
     n = _written(options, "RecoEvents", results)
-    _say(options, f"reconstructed {n} events with card {card.name} -> {options.output}")
+    say(options, f"reconstructed {n} events with card {card.name} -> {options.output}")
 
 
 def select(options: argparse.Namespace) -> None:
@@ -149,10 +123,10 @@ def select(options: argparse.Namespace) -> None:
             yield selection.events._replace(provenance=json.dumps(steps))
 
     n = _written(options, "SelectedEvents", counted())
-    _say(options, f"{'channel':8s} {'cut':22s} {'entries':>12s} {'sum of weights':>16s}")
+    say(options, f"{'channel':8s} {'cut':22s} {'entries':>12s} {'sum of weights':>16s}")
     for row in flow.rows():
-        _say(options, f"{row['channel']:8s} {row['cut']:22s} {row['entries']:12d} {row['sum_of_weights']:16.6g}")
-    _say(options, f"selected {n} events with search {search.name} -> {options.output}")
+        say(options, f"{row['channel']:8s} {row['cut']:22s} {row['entries']:12d} {row['sum_of_weights']:16.6g}")
+    say(options, f"selected {n} events with search {search.name} -> {options.output}")
 
 
 def _records(options: argparse.Namespace, wanted: str) -> tuple[Iterator[Any], int]:
@@ -220,7 +194,7 @@ def limit(options: argparse.Namespace) -> None:
         pions=pions,
     )
     n = len(np.asarray(limits["combination"]))
-    _say(options, f"{n} limits with search {search.name}, seed {options.seed} -> {options.output}")
+    say(options, f"{n} limits with search {search.name}, seed {options.seed} -> {options.output}")
 
 
 def search(options: argparse.Namespace) -> None:
@@ -246,43 +220,8 @@ def search(options: argparse.Namespace) -> None:
         quiet=options.quiet,
         overwrite=options.overwrite,
     )
-    _say(options, f"{result.summary()}\nseed {options.seed}, {time.perf_counter() - start:.0f} s -> {options.out}")
-
-
-def inspect(options: argparse.Namespace) -> None:
-    """Print what a file holds."""
-    if not store.is_hdf5(options.input):
-        _inspect_hepmc3(options.input)
-        return
-    what = store.describe(options.input)
-    print(f"{options.input}: {what.kind}, schema version {what.schema_version}, {what.n_events} events")
-    print(f"sum of weights {what.sum_of_weights:.10g}, n_eff {what.n_eff:.6g}")
-    for name, value in what.scalars.items():
-        if name != "provenance":
-            print(f"{name} = {value}")
-    for step in what.provenance:
-        print("made by " + ", ".join(f"{key} {value}" for key, value in step.items()))
-    for table, name, dtype, shape, unit, sentence, entries in what.columns:
-        size = "x".join(str(k) for k in (entries, *shape))
-        print(f"{table:9s} {name:20s} {dtype:8s} {size:>12s}  {'[' + unit + ']' if unit else '':10s} {sentence}")
-
-
-def _inspect_hepmc3(path: str) -> None:
-    n, total, squares = 0, 0.0, 0.0
-    kinds: dict[int, int] = {}
-    for events in exchange.iterate_hepmc3(path):
-        n += events.n_events
-        total += float(events.weight.sum())
-        squares += float((events.weight**2).sum())
-        for kind, count in zip(*np.unique(events.pdg[events.status == 1], return_counts=True)):
-            kinds[int(kind)] = kinds.get(int(kind), 0) + int(count)
-    print(f"{path}: HepMC3, {n} events, frame {events.frame}, sqrt(s) {events.sqrt_s:.6g} GeV")
-    if np.isfinite(events.cross_section):
-        print(f"cross section {events.cross_section:.6g} +- {events.cross_section_error:.2g} nb")
-    else:
-        print("no cross section: --cross-section NB or --tries N where a luminosity is applied")
-    print(f"sum of weights {total:.10g}, n_eff {total * total / squares if squares else 0.0:.6g}")
-    print("final particles: " + ", ".join(f"{count} of pdg {kind}" for kind, count in sorted(kinds.items())))
+    say(options, result.summary())
+    say(options, f"seed {options.seed}, {time.perf_counter() - start:.0f} s -> {options.out}")
 
 
 def card(options: argparse.Namespace) -> None:

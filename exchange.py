@@ -9,15 +9,17 @@ from typing import Any
 
 from . import store
 from .event import Floats, Record, TruthEvents, concatenate
-from .external import Chunk, EventFile, ExternalReader, ReadOptions
+from .external import Chunk, EventFile, ExternalReader
 from .hepmc3 import Hepmc3File
 from .hepmc3_writer import Hepmc3Writer
 from .lhe import BEGIN, LheFile
 from .lhe_writer import LheWriter
+from .read_options import ReadOptions
 from .streams import COMPRESSIONS, Source
 from .text_writer import TextWriter
 
-_HDF5 = (".h5", ".hdf5")
+#: Extensions of the files of this package.
+HDF5 = (".h5", ".hdf5")
 _TEXT: dict[str, type[TextWriter]] = {".hepmc3": Hepmc3Writer, ".hepmc": Hepmc3Writer, ".lhe": LheWriter}
 
 
@@ -148,7 +150,7 @@ def writer(path: str | Path, *, overwrite: bool = False) -> store.Writer | TextW
         If the file exists and `overwrite` is false, or it cannot be written.
     """
     kind = output_kind(path)
-    if kind in _HDF5:
+    if kind in HDF5:
         return store.Writer(path, "TruthEvents", overwrite=overwrite)
     return _TEXT[kind](path, overwrite=overwrite)
 
@@ -158,8 +160,8 @@ def output_kind(path: str | Path) -> str:
     suffixes = Path(path).suffixes
     packed = bool(suffixes) and suffixes[-1] in COMPRESSIONS
     kind = suffixes[-2] if packed and len(suffixes) > 1 else suffixes[-1] if suffixes else ""
-    if kind not in _TEXT and (packed or kind not in _HDF5):
-        allowed = f"{', '.join(_HDF5)}, or {', '.join(_TEXT)} with or without {', '.join(COMPRESSIONS)}"
+    if kind not in _TEXT and (packed or kind not in HDF5):
+        allowed = f"{', '.join(HDF5)}, or {', '.join(_TEXT)} with or without {', '.join(COMPRESSIONS)}"
         raise ValueError(f"{path}: the extension says no format, must be {allowed}")
     return kind
 

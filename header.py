@@ -55,8 +55,8 @@ class Header:
         """
         try:
             fields = json.loads(text)
-            numbers = {name: math.nan if fields[name] is None else float(fields[name]) for name in _FLOATS}
-            words = {name: str(fields[name]) for name in ("processes", "seed", "weight")}
-            return cls(**numbers | words, provenance=list(fields["provenance"]))  # type: ignore[arg-type]
+            sqrt_s, value, error = (math.nan if fields[name] is None else float(fields[name]) for name in _FLOATS)
+            processes, seed, weight = (str(fields[name]) for name in ("processes", "seed", "weight"))
+            return cls(processes, sqrt_s, value, error, seed, weight, list(fields["provenance"]))
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(f"{source}: the header {NAME!r} cannot be parsed ({error!r})") from None

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Floats, Ints
-from .external import BEAM, Columns, ReadOptions, WeightChoice, beam_columns, climb
+from .external import BEAM, Columns, beam_columns, climb
 from .header import NAME, Header
+from .read_options import ReadOptions, WeightChoice
 from .streams import BrokenEventError, CutFileError, Source
 
 PB_PER_NB = 1000.0

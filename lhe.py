@@ -23,9 +23,10 @@ import numpy as np
 
 from .constants import M_E
 from .event import Floats, Ints
-from .external import BEAM, DECAYED, DOCUMENTATION, FINAL, Columns, ReadOptions, WeightChoice, beam_columns
+from .external import BEAM, DECAYED, DOCUMENTATION, FINAL, Columns, beam_columns
 from .frame import invariant_mass
 from .header import NAME, Header
+from .read_options import ReadOptions, WeightChoice
 from .streams import BrokenEventError, CutFileError, Source
 
 PB_PER_NB = 1000.0
