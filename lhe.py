@@ -170,9 +170,8 @@ class LheFile:
         momenta, mass, lifetime = table[:, 3:7].T, table[:, 7], table[:, 8]
         wrong = np.flatnonzero((mother1 < 0) | (mother1 > np.diff(offsets)[row]))
         if wrong.size:
-            raise ValueError(
-                f"{self.path}: MOTHUP = {mother1[wrong[0]]} in event {number[row[wrong[0]]]}, out of range"
-            )
+            event = number[row[wrong[0]]]
+            raise ValueError(f"{self.path}: MOTHUP = {mother1[wrong[0]]} in event {event} is no particle of it")
         mother = np.where(mother1 > 0, mother1 - 1 + offsets[row], -1)
         beam_pdg, beam_momenta = self._beams(pdg, istup, momenta, row, number)
         status = np.full(len(pdg), DOCUMENTATION)

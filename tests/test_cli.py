@@ -255,7 +255,10 @@ MISTAKES = [
     (["simulate", "record.h5", "-o", "new.h5"], "record.h5: holds DetectorRecord, besfast simulate reads TruthEvents"),
     (["simulate", "truth.h5", "-o", "record.h5"], "record.h5: exists already"),
     (["simulate", "truth.h5", "-o", "new.h5", "--seed", "-1"], "seed = -1, must be in [0, 2**64)"),
-    (["simulate", "truth.h5", "-o", "new.h5", "--tries", "5"], "truth.h5: tries can be given for HepMC3 and LHE files only"),
+    (
+        ["simulate", "truth.h5", "-o", "new.h5", "--tries", "5"],
+        "truth.h5: tries can be given for HepMC3 and LHE",
+    ),
     (["simulate", "muons.hepmc3", "-o", "new.h5", "--weight", "up"], "weight = 'up', must be one of "),
     (["simulate", "muons.hepmc3", "-o", "new.h5", "--cross-section", "-1"], "cross_section = -1.0, must be positive"),
     (["reconstruct", "truth.h5", "-o", "new.h5"], "truth.h5: holds TruthEvents, besfast reconstruct reads Detector"),
