@@ -63,8 +63,8 @@ class EventFile(Protocol):
     def events(self) -> Iterator[Any]:
         """Yield the events; CutFileError or BrokenEventError where they end early."""
 
-    def columns(self, events: list[Any], first: int) -> Columns:
-        """Return events as columns; `first` is the running index of the first one."""
+    def columns(self, events: list[Any]) -> Columns:
+        """Return events as columns."""
 
 
 class Chunk(NamedTuple):
@@ -113,7 +113,7 @@ class ExternalReader:
         warnings.warn(f"{error}: {n} complete events kept", UserWarning, stacklevel=2)
 
     def _chunk(self, events: list[Any], *, last: bool) -> Chunk:
-        columns = self.file.columns(events, self.n_events)
+        columns = self.file.columns(events)
         n, event = len(events), np.repeat(np.arange(len(events)), np.diff(columns.offsets))
         total = columns.beam_momenta[0] + columns.beam_momenta[1]
         event_sqrt_s = invariant_mass(total)

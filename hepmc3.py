@@ -154,7 +154,7 @@ class Hepmc3File:
         value = event.attributes[PROCESS]
         return int(value if isinstance(value, int) else value.astype(int))
 
-    def columns(self, events: list[RawEvent], first: int) -> Columns:
+    def columns(self, events: list[RawEvent]) -> Columns:
         """Return events as columns."""
         graph = Graph(events, self.path)
         momenta, pdg = graph.momenta(), graph.particles["pid"].astype(np.int64)
@@ -193,8 +193,8 @@ class Graph:
         self.path = path
         self.n_events = len(events)
         self.number = np.array([event.number for event in events], dtype=np.int64)
-        self.particles = np.concatenate([event.particles for event in events])
-        self.vertices = np.concatenate([event.vertices for event in events])
+        self.particles = _joined([event.particles for event in events])
+        self.vertices = _joined([event.vertices for event in events])
         self.offsets = _offsets([len(event.particles) for event in events])
         self.event = np.repeat(np.arange(self.n_events), np.diff(self.offsets))
         self._gev = np.array([event.gev for event in events])
@@ -229,6 +229,11 @@ class Graph:
         placed = climb(start, above, np.any(own != 0.0, axis=0), row, self.number, self.path)
         relative = np.where(placed >= 0, own[:, placed] - self._origin.T[:, row], 0.0) / self._cm[row]
         return np.where(self.production >= 0, relative[:, self.production], 0.0)
+
+
+def _joined(arrays: list[NDArray[Any]]) -> NDArray[Any]:
+    """Return structured arrays end to end; numpy's own way looks at every field of every array."""
+    return np.frombuffer(b"".join([array.tobytes() for array in arrays]), dtype=arrays[0].dtype)
 
 
 def _offsets(lengths: list[int]) -> Ints:

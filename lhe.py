@@ -7,17 +7,19 @@ that a particle lives, so that what decays in flight along a straight line has o
 c t + c tau E / m; nothing else can stand away from the collision.
 
 What the weights mean is said by IDWTUP: +-3, events are unweighted, XWGTUP is +-1; +-4, XWGTUP is a cross section in
-pb, with the mean of all events as the total. The total comes from XSECUP, summed over the processes. Files of this
-package (an element `besfast` in the header) give back scalars, event numbers and weights as they were.
+pb, with the mean of all events as the total. The total comes from XSECUP, summed over the processes, where it is larger
+than its error; it is never made from the weights. Files of this package (an element `besfast` in the header) give back
+scalars, event numbers and weights as they were.
 """
 
 import contextlib
 import math
 import warnings
+from array import array
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -42,6 +44,17 @@ _STATUS = {1: FINAL, 2: DECAYED, _INCOMING: BEAM, _BEAM: BEAM}
 #: Largest relative difference of the energy of the incoming particles from that of the beams in <init>.
 _ENERGY_TOLERANCE = 0.01
 _BATCH = 256
+#: Numbers kept of a particle: IDUP, ISTUP, MOTHUP(1), energy, momentum, mass, VTIMUP.
+_FIELDS = 9
+
+
+class RawEvent(NamedTuple):
+    """One event; `particles` holds `_FIELDS` numbers of one after the other."""
+
+    number: int
+    process: int
+    particles: "array[float]"
+    weights: list[float]
 
 
 class LheFile:
@@ -67,8 +80,8 @@ class LheFile:
         """What the provenance says of the reading of this format."""
         return {"step": "read_lhe", "idwtup": self.idwtup}
 
-    def events(self) -> Iterator[tuple[int, Any]]:
-        """Yield running index and event of the file.
+    def events(self) -> Iterator[RawEvent]:
+        """Yield the events of the file.
 
         Raises
         ------
@@ -94,7 +107,7 @@ class LheFile:
                         batch.append(event)
                 for event in batch:
                     self._check_event(event, n)
-                    yield n, event
+                    yield self._raw_event(event, n)
                     n += 1
                 left = len(batch) == _BATCH
             self._check_end(source, n)
@@ -120,7 +133,8 @@ class LheFile:
             self.processes = ",".join(f"external_{process.procId}" for process in processes)
         total = sum(process.xSection for process in processes) / PB_PER_NB
         error = math.sqrt(sum(process.error**2 for process in processes)) / PB_PER_NB
-        self._cross_section = (total, error) if total > 0.0 else (math.nan, math.nan)
+        # an error as large as the value marks a value that was never filled in (Sherpa writes 1 +- 1)
+        self._cross_section = (total, error) if total > error else (math.nan, math.nan)
         self._beam_pdg = init.beamA, init.beamB
         for k, energy, sign in ((0, init.energyA, 1.0), (1, init.energyB, -1.0)):
             if energy > M_E:
@@ -147,25 +161,30 @@ class LheFile:
             self._weight_ids = list(event.weights)
             names = self._weight_ids if self.header and self._weight_ids else [XWGTUP, *self._weight_ids]
             self.weight.decide(names, len(names))
-            if self.options.tries is not None and abs(self.idwtup) == 3 and self.weight.name == XWGTUP:
+            if self.options.tries is not None and abs(event.eventinfo.weight) == 1.0 and abs(self.idwtup) == 3:
                 raise ValueError(f"{self.path}: tries: the weights are of IDWTUP = {self.idwtup}, no cross sections")
         if list(event.weights) != self._weight_ids:
             ids = [", ".join(one) or "none" for one in (event.weights, self._weight_ids)]
             raise ValueError(f"{self.path}: event {n} has the weights {ids[0]}, the first has {ids[1]}")
 
-    def columns(self, events: list[tuple[int, Any]], first: int) -> Columns:
+    def _raw_event(self, event: Any, row: int) -> RawEvent:
+        numbers = array("d")
+        for p in event.particles:
+            numbers.extend((p.id, p.status, p.mother1, p.e, p.px, p.py, p.pz, p.m, p.lifetime))
+        weights = list(event.weights.values())
+        if len(weights) < self.weight.n:  # XWGTUP is one of the named
+            weights.insert(0, event.eventinfo.weight)
+        return RawEvent(self._number(event, row), self._process[event.eventinfo.pid], numbers, weights)
+
+    def columns(self, events: list[RawEvent]) -> Columns:
         """Return events as columns."""
         n = len(events)
-        number = np.array([self._number(event, row) for row, event in events], dtype=np.int64)
-        offsets = np.concatenate([[0], np.cumsum([len(event.particles) for _, event in events])]).astype(np.int64)
+        number = np.array([event.number for event in events], dtype=np.int64)
+        offsets = np.concatenate([[0], np.cumsum([len(event.particles) // _FIELDS for event in events])]).astype(
+            np.int64
+        )
         row = np.repeat(np.arange(n), np.diff(offsets))
-        table = np.array(
-            [
-                (p.id, p.status, p.mother1, p.e, p.px, p.py, p.pz, p.m, p.lifetime)
-                for _, event in events
-                for p in event.particles
-            ]
-        ).reshape(-1, 9)
+        table = np.frombuffer(b"".join([event.particles.tobytes() for event in events])).reshape(-1, _FIELDS)
         pdg, istup, mother1 = (table[:, k].astype(np.int64) for k in range(3))
         momenta, mass, lifetime = table[:, 3:7].T, table[:, 7], table[:, 8]
         wrong = np.flatnonzero((mother1 < 0) | (mother1 > np.diff(offsets)[row]))
@@ -177,15 +196,9 @@ class LheFile:
         status = np.full(len(pdg), DOCUMENTATION)
         for code, meaning in _STATUS.items():
             status[istup == code] = meaning
-        named = self.weight.names[0] != XWGTUP
-        weights = [
-            [*event.weights.values()] if named else [event.eventinfo.weight, *event.weights.values()]
-            for _, event in events
-        ]
-        process = [self._process[event.eventinfo.pid] for _, event in events]
         return Columns(
             number=number,
-            process=np.array(process, dtype=np.int32),
+            process=np.array([event.process for event in events], dtype=np.int32),
             offsets=offsets,
             pdg=pdg,
             status=status,
@@ -194,7 +207,7 @@ class LheFile:
             places=self._places(mother, momenta, mass, lifetime, number[row]),
             beam_pdg=beam_pdg,
             beam_momenta=beam_momenta,
-            weights=np.array(weights).reshape(n, -1),
+            weights=np.array([event.weights for event in events]).reshape(n, -1),
             cross_section=self._cross_section if self.weight.index == 0 else (math.nan, math.nan),
         )
 

@@ -170,12 +170,25 @@ def test_asymmetric_beams(tmp_path):
 
 
 def test_positron_first(tmp_path):
-    event = muon_pair().replace("\n11 -1 ", "\n-11 -1 ", 1).replace("\n-11 -1 ", "\n11 -1 ", 2)
-    event = event.replace("\n11 -1 ", "\n-11 -1 ", 1)
-    rows = event.splitlines()
-    assert [row.split()[0] for row in rows[2:4]] == ["-11", "11"]
-    events = exchange.read(write(tmp_path / "a.lhe", event, init=(-11, 11, BEAM, BEAM, 0, 0, 0, 0)))
+    """As WHIZARD writes: the positron along +z, more elements in <init> and in the events than the accord has."""
+    rows = muon_pair(more="<weight name='sqme_prc'>1.5</weight>\n").splitlines(keepends=True)
+    rows[2], rows[3] = rows[2].replace("11 ", "-11 ", 1), rows[3].replace("-11 ", "11 ", 1)
+    text = write(tmp_path / "a.lhe", "".join(rows), init=(-11, 11, BEAM, BEAM, -1, -1, -1, -1)).read_text()
+    more = "<generator version='3.1'>WHIZARD</generator>\n<xsecinfo neve='1' totxsec='2000.' />\n</init>"
+    (tmp_path / "a.lhe").write_text(text.replace("</init>", more))
+    events = exchange.read(tmp_path / "a.lhe")
     assert events.pz[1] == -0.3
+    assert events.cross_section == pytest.approx(2.0, rel=1e-15)
+    assert events.weight.tolist() == [1.0]
+
+
+def test_cross_sections_that_were_never_filled_in(tmp_path):
+    """As Sherpa writes: 1 +- 1 pb, weights in pb although IDWTUP is 3, and the tries as an attribute of each event."""
+    weights, trials = (675.0, 675.0, 337.5), (1, 8, 3)
+    events = [muon_pair(weight=w, attributes=f" trials='{k}'") for w, k in zip(weights, trials)]
+    path = write(tmp_path / "a.lhe", *events, processes=((1, 1, 1, 1),))
+    assert math.isnan(exchange.read(path).cross_section)
+    assert exchange.read(path, tries=sum(trials)).cross_section == pytest.approx(0.001 * sum(weights) / 12, rel=1e-15)
 
 
 def test_beams_before_the_radiation(tmp_path):
