@@ -67,7 +67,7 @@ class LheWriter(TextWriter):
         """Return the lines of all particles."""
         mass = masses(truth)
         orphan = truth.parent < 0  # their mothers are the beams, 1 and 2
-        mothers = np.where(orphan, 1, truth.parent + 3), np.where(orphan, 2, 0)
+        mothers = np.where(orphan, 1, truth.parent + 3), np.where(orphan, 2, truth.parent + 3)
         momenta = truth.px, truth.py, truth.pz, truth.energy, mass, self._lifetimes(truth, mass)
         columns = (truth.pdg, truth.status, *mothers, *momenta)
         return [_PARTICLE % row for row in zip(*(column.tolist() for column in columns))]
@@ -85,8 +85,9 @@ class LheWriter(TextWriter):
         momenta = np.stack([truth.energy, truth.px, truth.py, truth.pz])
         child = np.flatnonzero(truth.parent >= 0)
         parent = truth.offsets[event[child]] + truth.parent[child]
+        energy = np.where(truth.energy > 0.0, truth.energy, np.inf)
         lifetime = np.zeros(len(mass))
-        lifetime[parent] = np.maximum(place[0, child] - place[0, parent], 0.0) / momenta[0, parent] * mass[parent]
+        lifetime[parent] = np.maximum(place[0, child] - place[0, parent], 0.0) / energy[parent] * mass[parent]
         flight = np.zeros(place.shape)
         lives = np.flatnonzero(lifetime)
         flight[:, lives] = momenta[:, lives] / mass[lives] * lifetime[lives]

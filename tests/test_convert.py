@@ -15,6 +15,8 @@ from besfast import exchange, store
 from besfast.cli import main
 from besfast.constants import M_E, C
 from besfast.event import TruthEvents, concatenate, empty_record, select_events
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 SQRT_S = 3.773
 M_KS, M_PI = 0.497611, 0.13957039
@@ -214,10 +216,31 @@ def test_pylhe_agrees_with_the_record(extension, tmp_path):
         assert [p.status for p in particles] == one.status.tolist()
         assert [(p.e, p.px, p.py, p.pz) for p in particles] == list(zip(one.energy, one.px, one.py, one.pz))
         for i, p in enumerate(particles):
-            mothers = (1, 2) if one.parent[i] < 0 else (one.parent[i] + 3, 0)
+            mothers = (1, 2) if one.parent[i] < 0 else (one.parent[i] + 3,) * 2
             assert (p.mother1, p.mother2) == mothers
             expected = 10.0 * C * one.t[i + 1] * M_KS / one.energy[i] if p.id == 310 else 0.0  # pi+ follows the K_S
             assert p.lifetime == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_lhe_reader_of_hepmc3_agrees(tmp_path):
+    """A second parser of LHE: weights, beams, mothers."""
+    exchange.write(tmp_path / "a.lhe", MESSY)
+    with pyhepmc.open(tmp_path / "a.lhe") as file:
+        events = list(file)
+    assert len(events) == MESSY.n_events
+    for e, event in enumerate(events):
+        one = select_events(MESSY, e, e + 1)
+        assert event.weights[1] == one.weight[0]
+        beams = [p for p in event.particles if p.status == 4]
+        assert [p.pid for p in beams] == [11, -11]
+        assert sum(p.momentum.e for p in beams) == one.event_sqrt_s[0]
+        found = {p.momentum.e: p for p in event.particles if p.status != 4}  # in the order of vertices
+        assert len(found) == len(one.pdg)
+        for i, energy in enumerate(one.energy.tolist()):
+            assert (found[energy].pid, found[energy].status) == (one.pdg[i], one.status[i])
+            mothers = [q.momentum.e for q in found[energy].production_vertex.particles_in]
+            expected = [beam.momentum.e for beam in beams] if one.parent[i] < 0 else [one.energy[one.parent[i]]]
+            assert mothers == expected
 
 
 def shares():
@@ -323,6 +346,27 @@ def test_vertices_of_any_event(rows, tmp_path):
     for one in event.particles:
         if one.status == 3:  # an entry of documentation carries the momentum of what it leads to
             assert one.momentum.e == pytest.approx(sum(p.momentum.e for p in one.end_vertex.particles_out))
+
+
+@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from([HERE, HERE, A, B])), max_size=9), st.randoms())
+def test_vertices_of_random_graphs(tmp_path_factory, rows, random):
+    """Any graph without circles either comes back as it was, or says a child is at the origin of a displaced parent."""
+    order = list(range(len(rows)))
+    random.shuffle(order)  # a parent is any that comes before in this order, or none
+    parents = {k: -1 if choice >= place else order[choice] for place, (k, (choice, _)) in enumerate(zip(order, rows))}
+    places = {k: place for k, (_, place) in zip(order, rows)}
+    record = graph(*((22, parents[k], places[k]) for k in range(len(rows))))
+    acausal = any(parents[k] >= 0 and places[k] == HERE != places[parents[k]] for k in range(len(rows)))
+    path = tmp_path_factory.mktemp("graphs") / "a.hepmc3"
+    if acausal:
+        with pytest.raises(ValueError, match="HepMC3 has no way to say so"):
+            exchange.write(path, record)
+        return
+    exchange.write(path, record)
+    back = exchange.read(path)
+    for name in ("pdg", "status", "parent", "px", "energy", "vx", "vy", "vz"):
+        assert getattr(back, name).tolist() == getattr(record, name).tolist(), name
 
 
 def test_a_child_at_the_origin_of_a_displaced_parent(tmp_path):

@@ -342,6 +342,38 @@ def test_a_damaged_event_is_named(tmp_path):
         exchange.read(path)
 
 
+@pytest.mark.parametrize("suffix", ["hepmc3", "gz"])
+def test_what_came_before_a_damage_can_be_kept(suffix, tmp_path):
+    events = muon_events(5)
+    whole = exchange.read(write(tmp_path / "whole.hepmc3", *events))
+    events[3] = events[3].replace("E 3 1 4", "E 3 1 9")
+    path = write(tmp_path / f"a.{suffix}", *events)
+    with pytest.raises(ValueError, match=r"; --keep-complete \(keep_complete=True\) keeps the 3 complete events"):
+        exchange.read(path)
+    with pytest.warns(UserWarning, match=r"event 3 \(counted from 0\) of 5 cannot be parsed: 3 complete events kept"):
+        kept = exchange.read(path, keep_complete=True)
+    assert kept.n_events == 3
+    assert np.array_equal(kept.px, whole.px[:6])
+    assert json.loads(kept.provenance)[0]["damage"] == "event 3 (counted from 0) of 5 cannot be parsed"
+    with pytest.warns(UserWarning, match="3 complete events kept"):
+        parts = list(exchange.iterate(path, 2, keep_complete=True))
+    assert [part.n_events for part in parts] == [2, 1]
+
+
+def test_what_the_parser_throws(tmp_path):
+    """Names of weights with spaces count twice in HepMC3."""
+    path = write(tmp_path / "a.hepmc3", *muon_events(2, lambda i: "W 1.0 2.0\n"), head="W a b\\|c\n")
+    with pytest.raises(ValueError, match=r"a\.hepmc3: event 0 \(counted from 0\) of 2 cannot be parsed \(.*weight"):
+        exchange.read(path)
+
+
+def test_circles(tmp_path):
+    """A particle that comes from its own decay."""
+    event = muon_pair(number=1).replace("E 1 1 4", "E 1 2 5") + "V -2 0 [5]\n" + line(5, -2, 22, (0, 0, 1, 1), 1)
+    with pytest.raises(ValueError, match=r"a\.hepmc3: a particle of event 1 is its own ancestor"):
+        exchange.read(write(tmp_path / "a.hepmc3", muon_pair(), event))
+
+
 @pytest.mark.parametrize("text", ["", "hello\n", "HepMC::Version 2.06.09\nHepMC::IO_GenEvent-START_EVENT_LISTING\n"])
 def test_another_format(text, tmp_path):
     path = tmp_path / "a.hepmc"
