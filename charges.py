@@ -7,12 +7,17 @@ from numpy.typing import NDArray
 
 from .arrays import Ints
 
+#: Numbers of dark matter and its mediators, all neutral; tables of older schemes give some of them charges.
+_DARK = range(51, 61)
+
 
 @functools.cache
 def charge(pdg: int) -> int | None:
     """Return the charge [e] of a PDG number, by the table or by the numbering scheme; None if neither knows."""
     from particle import PDGID, InvalidParticle, Particle, ParticleNotFound
 
+    if abs(pdg) in _DARK:
+        return 0
     try:
         thirds = Particle.from_pdgid(pdg).three_charge
     except (InvalidParticle, ParticleNotFound):

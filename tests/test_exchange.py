@@ -9,6 +9,7 @@ import numpy as np
 import pyhepmc
 import pytest
 from besfast import exchange, store
+from besfast.charges import charge
 from besfast.constants import M_MU, C
 from besfast.event import concatenate
 
@@ -417,6 +418,29 @@ def test_unphysical_beams(tmp_path):
     beams = ((0.0, 0.0, 2.0, 1.0), (0.0, 0.0, 1.0, 1.0))
     with pytest.raises(ValueError, match="event_sqrt_s = nan in event 0"):
         exchange.read(write(tmp_path / "a.hepmc3", muon_pair(beams=beams)))
+
+
+CHARGES = {
+    11: -1,
+    -13: 1,
+    12: 0,
+    22: 0,
+    211: 1,
+    -321: -1,
+    310: 0,
+    2212: 1,
+    -3312: 1,
+    4122: 1,
+    9000211: 1,
+    1000020040: 2,
+}
+CHARGES |= {52: 0, -52: 0, 55: 0, 32: 0, 1: None, -4: None, 0: None}
+
+
+@pytest.mark.parametrize(("pdg", "expected"), CHARGES.items())
+def test_charges(pdg, expected):
+    """Of leptons, hadrons, nuclei, and neutral particles nobody has seen; quarks and nothing have no integer one."""
+    assert charge(pdg) == expected
 
 
 def test_unknown_particle(tmp_path):
