@@ -30,17 +30,16 @@ _HOMES = {
     "reconstruct": "reco.reconstruct",
     "search": "workflow",
     "simulate": "sim.simulate",
-    "write": "store",
+    "write": "exchange",
 }
 
 if TYPE_CHECKING:
     from .analysis.limit import poisson_limit
-    from .exchange import read
+    from .exchange import read, write
     from .geometry.card import load_card
     from .reco.reconstruct import reconstruct
     from .sim.generate import generate
     from .sim.simulate import simulate
-    from .store import write
     from .workflow import search
 
     __version__: str

@@ -71,7 +71,7 @@ def source_hash() -> str:
     """Return the sha256 of every source file of the package: an edited helper invalidates what was compiled from it."""
     digest = hashlib.sha256()
     root = Path(__file__).parent
-    rooms = ("geometry", "detector", "sim", "reco", "analysis", "validation")
+    rooms = ("exchange", "geometry", "detector", "sim", "reco", "analysis", "validation")
     for path in sorted([*root.glob("*.py"), *(path for room in rooms for path in (root / room).rglob("*.py"))]):
         digest.update(str(path.relative_to(root)).encode())
         digest.update(path.read_bytes())

@@ -11,7 +11,7 @@ from besfast import store
 from besfast.cli import main
 from besfast.constants import M_MU, C
 from besfast.event import FIT_HYPOTHESES
-from besfast.frame import to_electron_axis, to_rest_frame
+from besfast.exchange.frame import to_electron_axis, to_rest_frame
 from besfast.geometry.beam import (
     boost_x,
     centre_of_mass_energy,

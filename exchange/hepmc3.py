@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import Floats, Ints
+from ..arrays import Floats, Ints
 from .external import BEAM, Columns, beam_columns, climb
 from .header import NAME, Header
 from .read_options import ReadOptions, WeightChoice

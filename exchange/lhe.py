@@ -23,8 +23,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .constants import M_E
-from .event import Floats, Ints
+from ..constants import M_E
+from ..event import Floats, Ints
 from .external import BEAM, DECAYED, DOCUMENTATION, FINAL, Columns, beam_columns
 from .frame import invariant_mass
 from .header import NAME, Header

@@ -6,7 +6,7 @@ same file gives the same bits on every machine.
 
 import numpy as np
 
-from .arrays import Floats
+from ..arrays import Floats
 
 #: Sine of the angle to the axis below which a beam is left as it is, bit for bit.
 _ALIGNED = 1e-9

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from .constants import M_E, C
-from .event import Floats, TruthEvents
+from ..constants import M_E, C
+from ..event import Floats, TruthEvents
 from .external import BEAM, DOCUMENTATION
 from .header import NAME, Header
 from .hepmc3 import BEGIN, END, PB_PER_NB, PROCESS

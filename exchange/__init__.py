@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from . import store
-from .event import Floats, Record, TruthEvents, concatenate
+from .. import store
+from ..event import Floats, Record, TruthEvents, concatenate
 from .external import Chunk, EventFile, ExternalReader
 from .hepmc3 import Hepmc3File
 from .hepmc3_writer import Hepmc3Writer
@@ -167,9 +167,9 @@ def output_kind(path: str | Path) -> str:
 
 
 def write(
-    path: str | Path, truth: TruthEvents, *, overwrite: bool = False, weights: dict[str, Floats] | None = None
+    path: str | Path, record: Record, *, overwrite: bool = False, weights: dict[str, Floats] | None = None
 ) -> None:
-    """Write truth events as one file in the format of the extension; see `writer`.
+    """Write a record as one file: truth events in the format of the extension (see `writer`), others as HDF5.
 
     Parameters
     ----------
@@ -177,8 +177,11 @@ def write(
         All named weights of the events, the first being that of the record; HepMC3 and LHE keep them, HDF5 that of the
         record alone.
     """
+    if not isinstance(record, TruthEvents):
+        store.write(path, record, overwrite=overwrite)
+        return
     with writer(path, overwrite=overwrite) as file:
-        append(file, Chunk(truth, {"weight": truth.weight} if weights is None else weights))
+        append(file, Chunk(record, {"weight": record.weight} if weights is None else weights))
 
 
 def append(file: store.Writer | TextWriter, chunk: Chunk) -> None:

@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from .event import TruthEvents
+from ..event import TruthEvents
 
 #: Name of the attribute of HepMC3 runs, and of the element in the header of LHE files.
 NAME = "besfast"

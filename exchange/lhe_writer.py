@@ -15,8 +15,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 
-from .constants import M_E, C
-from .event import Floats, Ints, TruthEvents
+from ..constants import M_E, C
+from ..event import Floats, Ints, TruthEvents
 from .header import NAME, Header
 from .hepmc3_writer import package_version
 from .lhe import BEGIN, END, MM_PER_CM, NUMBER, PB_PER_NB

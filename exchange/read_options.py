@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .arrays import Floats
+from ..arrays import Floats
 
 
 @dataclass(frozen=True)
