@@ -6,7 +6,9 @@ from ...event import Floats
 from ...kernel import BLOCK
 from ...rng import SCAN_STREAM, derive_seed, key
 from .phase_space import Region, flux_factor
-from .sampling import MASS_CELLS, RAPIDITY_CELLS, Dice, Source, scan_maxima
+from .radiation import NO_RADIATION, Radiation
+from .sampling import MASS_CELLS, RAPIDITY_CELLS, scan_maxima
+from .trials import Dice, Source
 
 #: The scan has a seed of its own: tables and maximum are the same for every sample.
 _SCAN_SEED = 20170511
@@ -72,14 +74,26 @@ def _maximum(dice: Dice, n_scan: int) -> float:
 
 
 def adapt(
-    kind: int, region: Region, masses: tuple[float, float], rapidities: tuple[float, float], n_scan: int
+    kind: int,
+    region: Region,
+    masses: tuple[float, float],
+    rapidities: tuple[float, float],
+    n_scan: int,
+    radiation: Radiation = NO_RADIATION,
+    correction: float = 1.0,
 ) -> tuple[Dice, float]:
     """Return dice adapted to a process, and the maximum of the weight [nb] for acceptance-rejection.
 
-    A fixed mass has two equal edges. The maximum is 0 if no scanned trial passes the cuts.
+    A fixed mass has two equal edges; the cross section is multiplied by a correction. The maximum is 0 if no scanned
+    trial passes the cuts.
     """
     dice = Dice(
-        kind, region, flux_factor(region), even_edges(*masses, MASS_CELLS), even_edges(*rapidities, RAPIDITY_CELLS)
+        kind,
+        region,
+        correction * flux_factor(),
+        radiation,
+        even_edges(*masses, MASS_CELLS),
+        even_edges(*rapidities, RAPIDITY_CELLS),
     )
     for scan_round, table in enumerate(_ROUNDS):
         edges = dice.masses if table == "masses" else dice.rapidities

@@ -41,7 +41,7 @@ class RadiativeProcess(Channel):
         return RadiativeSource(self, setting)
 
 
-_CUTS = ("theta_gamma_max", "lepton_theta_min", "lepton_pt_min")
+_CUTS = ("theta_gamma_min", "theta_gamma_max", "lepton_theta_min", "lepton_pt_min", "soft_cutoff")
 _CONTINUUM = ("mass_min", "mass_max", *_CUTS)
 _LEPTONS = MappingProxyType({"mu": MUONS, "e": ELECTRONS})
 _ISR = "Rodrigo, Czyz, Kuehn and Szopa, Eur. Phys. J. C 24 (2002) 71, hep-ph/0112184"

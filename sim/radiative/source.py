@@ -6,15 +6,18 @@ from typing import Any
 
 import numpy as np
 
+from ...arrays import Ints
 from ...event import Floats, TruthEvents, empty_columns
 from ...kernel import BLOCK
 from ...rng import ACCEPT_STREAM, check_seed, key
 from ..processes.protocol import Setting
 from .adaptation import adapt
 from .channel import Channel
-from .final_state import energy_spread_stage, momenta
+from .events import ENERGY, energy_spread_stage, momenta, pack_stage
 from .options import check_request
-from .sampling import BHABHA, LEPTONS, PIONS, Source, choose_trials, sum_trials
+from .radiation import NO_RADIATION, VERTEX_CORRECTION, beam_radiation
+from .sampling import choose_trials, sum_trials
+from .trials import BHABHA, LEPTONS, PIONS, Source
 
 _KINDS = {"annihilation": LEPTONS, "bhabha": BHABHA, "pions": PIONS}
 _PHOTON = 22
@@ -36,7 +39,7 @@ class RadiativeSource:
         self.seed = check_seed(setting.seed)
         self.order = setting.order
         self.weighted = setting.weighted
-        request = check_request(process, setting.sqrt_s, setting.energy_spread, setting.options)
+        request = check_request(process, setting.order, setting.sqrt_s, setting.energy_spread, setting.options)
         self.options = request.options
         self.sqrt_s = request.region.sqrt_s
         self.energy_spread = float(setting.energy_spread)
@@ -44,7 +47,13 @@ class RadiativeSource:
         k0, k1 = key(self.seed)
         self._source = Source(k0, k1, ACCEPT_STREAM)
         kind = _KINDS[process.matrix_element]
-        self._dice, self._maximum = adapt(kind, request.region, request.masses, request.rapidities, setting.n_scan)
+        radiation, correction = NO_RADIATION, 1.0
+        if self.order == "ll":
+            radiation = beam_radiation(self.sqrt_s, self.options["soft_cutoff"])
+            correction = 1.0 if kind == BHABHA else VERTEX_CORRECTION
+        self._dice, self._maximum = adapt(
+            kind, request.region, request.masses, request.rapidities, setting.n_scan, radiation, correction
+        )
         if self._maximum == 0.0:
             raise ValueError(f"{process.name}: no event passes the cuts {_text(self.options)}")
         self._measure(max(setting.n_cross_section, 1))
@@ -65,13 +74,14 @@ class RadiativeSource:
     def events(self, start: int, n: int) -> TruthEvents:
         """Return events start .. start + n.
 
-        Three final particles each: negative, positive, photon. An event that found no trial within 1000 has weight 0.
+        Final particles: negative, positive, hard photon, additional photons. An event that found no trial within 1000
+        has weight 0.
         """
         if start < 0 or n < 0:
             raise ValueError(f"start = {start} and n = {n}, must not be negative")
         first = np.uint64(start)
         trial = np.empty(n, dtype=np.uint64)
-        columns = {**empty_columns("TruthEvents", "event", n), **empty_columns("TruthEvents", "particle", 3 * n)}
+        columns = empty_columns("TruthEvents", "event", n)
         weight: Floats = columns["weight"]
         choose_trials(self._source, self._dice, 0.0 if self.weighted else self._maximum, first, trial, weight)
         if self.weighted:
@@ -83,19 +93,27 @@ class RadiativeSource:
             energy_spread_stage(self._source, first, self.sqrt_s, self.energy_spread, sqrt_s)
         else:
             sqrt_s[:] = self.sqrt_s
-        px, py, pz, energy = (columns[name] for name in ("px", "py", "pz", "energy"))
-        momenta(self._source, self._dice, first, trial, sqrt_s, px, py, pz, energy)
         columns["number"][:] = np.arange(start, start + n)
         columns["process"][:] = 0
-        for i, (pdg, sign) in enumerate(((self._pair.negative, -1), (self._pair.positive, 1), (_PHOTON, 0))):
-            columns["pdg"][i::3] = pdg
-            columns["charge"][i::3] = sign
+        particles = np.empty((3 if self.order == "lo" else 5, 4, n))
+        momenta(self._source, self._dice, first, trial, sqrt_s, particles)
+        return self._record(columns, particles)
+
+    def _record(self, columns: dict[str, Any], particles: Floats) -> TruthEvents:
+        """Return events of the columns per event and of the particles, (places, 4, n), that have an energy."""
+        photons = ((_PHOTON, 0),) * (len(particles) - 2)
+        kinds = np.array([(self._pair.negative, -1), (self._pair.positive, 1), *photons], dtype=np.int32)
+        offsets: Ints = np.zeros(particles.shape[2] + 1, dtype=np.int64)
+        np.cumsum((particles[:, ENERGY] > 0.0).sum(axis=0), out=offsets[1:])
+        columns |= empty_columns("TruthEvents", "particle", int(offsets[-1]))
+        px, py, pz, energy = (columns[name] for name in ("px", "py", "pz", "energy"))
+        pack_stage(particles, kinds, offsets, px, py, pz, energy, columns["pdg"], columns["charge"])
         columns["status"][:] = 1
         columns["parent"][:] = -1
         for name in ("vx", "vy", "vz", "t"):
-            columns[name] = np.zeros(3 * n)  # pages that nobody writes cost nothing
+            columns[name] = np.zeros(int(offsets[-1]))  # pages that nobody writes cost nothing
         return TruthEvents(
-            offsets=3 * np.arange(n + 1, dtype=np.int64),
+            offsets=offsets,
             **columns,
             processes=self.process.name,
             frame="cm",
