@@ -6,14 +6,15 @@ from ...event import Floats
 from ...kernel import BLOCK
 from ...rng import SCAN_STREAM, derive_seed, key
 from .phase_space import Region, flux_factor
-from .radiation import NO_RADIATION, Radiation
-from .sampling import MASS_CELLS, RAPIDITY_CELLS, scan_maxima
+from .radiation import LOSS_BANDS, LOSS_CELLS, NO_RADIATION, Radiation
+from .sampling import MASS_CELLS, RAPIDITY_CELLS, scan_cells, sum_above
 from .trials import Dice, Source
 
 #: The scan has a seed of its own: tables and maximum are the same for every sample.
 _SCAN_SEED = 20170511
 #: What each round adapts. A round resolves structures a thousand times narrower than the one before.
-_ROUNDS = ("masses", "masses", "rapidities", "masses", "rapidities", "masses")
+_ROUNDS = ("masses", "masses", "losses", "rapidities", "masses", "losses", "rapidities", "masses")
+_TABLES = ("masses", "rapidities", "losses")
 #: Lowest density of a cell relative to the mean, so that no place is left out for lack of scanned points.
 _FLOOR = 1e-3
 #: What the maximum is raised by over the scanned one.
@@ -21,6 +22,21 @@ _MARGIN = 1.05
 #: The scan of the maximum is doubled until that raises it by less than this, at most this often.
 _SETTLED = 0.01
 _DOUBLINGS = 5
+#: With additional photons the weights have a tail: this share of the cross section may lie above the maximum, and this
+#: share of the accepted trials may exceed it. It is looked for in steps of 2^(1/8) below the largest weight.
+_EXCESS = 1e-4
+_EXCEEDING = 4e-4
+_OCTAVES = 8
+_EIGHTHS = (
+    1.0,
+    1.0905077326652577,
+    1.189207115002721,
+    1.2968395546510096,
+    1.4142135623730951,
+    1.5422108254079407,
+    1.681792830507429,
+    1.8340080864093424,
+)
 
 
 def even_edges(low: float, high: float, cells: int) -> Floats:
@@ -42,13 +58,16 @@ def equal_cells(edges: Floats, density: Floats) -> Floats:
     return np.maximum.accumulate(np.minimum(new, edges[-1]))
 
 
-def _scanned(dice: Dice, scan_round: int, n_scan: int) -> dict[str, Floats]:
-    """Return the largest weight [nb] found in each cell of the tables."""
-    maxima = {"masses": np.zeros(len(dice.masses) - 1), "rapidities": np.zeros(len(dice.rapidities) - 1)}
+def _source(scan_round: int) -> Source:
     k0, k1 = key(derive_seed(_SCAN_SEED, "scan", str(scan_round)))
-    source = Source(k0, k1, SCAN_STREAM)
-    scan_maxima(source, dice, max(n_scan // BLOCK, 1), maxima["masses"], maxima["rapidities"])
-    return maxima
+    return Source(k0, k1, SCAN_STREAM)
+
+
+def _scanned(dice: Dice, scan_round: int, n_scan: int) -> tuple[Floats, Floats]:
+    """Return the largest weight [nb] found in each cell of each table, and the root mean fourth power."""
+    largest, fourth = np.zeros((3, MASS_CELLS)), np.zeros((3, MASS_CELLS))
+    scan_cells(_source(scan_round), dice, max(n_scan // BLOCK, 1), largest, fourth)
+    return largest, np.sqrt(np.sqrt(fourth))
 
 
 def _adapted(edges: Floats, maxima: Floats) -> Floats:
@@ -64,13 +83,30 @@ def _adapted(edges: Floats, maxima: Floats) -> Floats:
 def _maximum(dice: Dice, n_scan: int) -> float:
     """Return the largest weight [nb], from a scan that goes on until it has settled."""
     n = len(_ROUNDS)
-    highest = float(_scanned(dice, n, n_scan)["masses"].max())
+    highest = float(_scanned(dice, n, n_scan)[0].max())
     for doubling in range(_DOUBLINGS):
         before = highest
-        highest = max(before, float(_scanned(dice, n + 1 + doubling, n_scan << doubling)["masses"].max()))
+        highest = max(before, float(_scanned(dice, n + 1 + doubling, n_scan << doubling)[0].max()))
         if highest <= (1.0 + _SETTLED) * before:
             break
     return _MARGIN * highest
+
+
+def _rarely_exceeded(dice: Dice, n_scan: int) -> float:
+    """Return a weight [nb] above which lies no more than `_EXCESS` of the cross section, `_EXCEEDING` of the events."""
+    n = len(_ROUNDS)
+    highest = float(_scanned(dice, n, n_scan)[0].max())
+    sums = np.zeros((2, 8 * _OCTAVES))
+    scale = 2.0**-_OCTAVES * _MARGIN * highest
+    sum_above(_source(n + 1), dice, 2 * max(n_scan // BLOCK, 1), scale, sums)
+    weights, numbers = sums
+    above, trials, total = 0.0, 0.0, float(np.cumsum(weights)[-1])
+    for level in range(8 * _OCTAVES - 1, 0, -1):
+        above, trials = above + float(weights[level]), trials + float(numbers[level])
+        edge = scale * _EIGHTHS[level % 8] * 2.0 ** (level // 8)
+        if above - trials * edge > _EXCESS * total or trials * edge > _EXCEEDING * total:
+            return edge * _EIGHTHS[1]
+    return scale
 
 
 def adapt(
@@ -87,6 +123,7 @@ def adapt(
     A fixed mass has two equal edges; the cross section is multiplied by a correction. The maximum is 0 if no scanned
     trial passes the cuts.
     """
+    radiates = radiation.slope > 0.0
     dice = Dice(
         kind,
         region,
@@ -94,14 +131,20 @@ def adapt(
         radiation,
         even_edges(*masses, MASS_CELLS),
         even_edges(*rapidities, RAPIDITY_CELLS),
+        np.tile(even_edges(0.0, 1.0 if radiates else 0.0, LOSS_CELLS), LOSS_BANDS),
     )
     for scan_round, table in enumerate(_ROUNDS):
-        edges = dice.masses if table == "masses" else dice.rapidities
+        edges: Floats = getattr(dice, table)
         if edges[0] == edges[-1]:
             continue
-        maxima = _scanned(dice, scan_round, n_scan)[table]
-        if not maxima.any():
+        cells = _scanned(dice, scan_round, n_scan)[int(radiates)][_TABLES.index(table)]
+        if not cells.any():
             return dice, 0.0
-        new = _adapted(edges, maxima)
-        dice = dice._replace(masses=new) if table == "masses" else dice._replace(rapidities=new)
-    return dice, _maximum(dice, n_scan)
+        if table == "masses":
+            dice = dice._replace(masses=_adapted(edges, cells))
+        elif table == "rapidities":
+            dice = dice._replace(rapidities=_adapted(edges, cells[:RAPIDITY_CELLS]))
+        else:
+            rows = zip(edges.reshape(LOSS_BANDS, -1), cells.reshape(LOSS_BANDS, -1), strict=True)
+            dice = dice._replace(losses=np.concatenate([_adapted(*one) if one[1].any() else one[0] for one in rows]))
+    return dice, (_rarely_exceeded if radiates else _maximum)(dice, n_scan)

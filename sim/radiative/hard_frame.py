@@ -81,35 +81,41 @@ def additional_photon_stage(
 
 
 @stage
-def recoil_stage(radiation: Radiation, nominal: float, mass: Floats, s: Floats, sqrt_s: Floats, weight: Floats) -> None:
+def recoil_stage(
+    radiation: Radiation, nominal: float, tilt: float, mass: Floats, s: Floats, sqrt_s: Floats, weight: Floats
+) -> None:
     """Compute what the additional photons leave to the hard sub-process, and its energy sqrt(s^) [GeV].
 
     The weight is divided by the leading-order density of one photon at z = m^2/s^, (eta^/4)(1 + z^2)/(1 - z) / s^ over
-    the same constants as in `losses_stage`. Where two photons at wide angles would leave the hard one too little, the
-    one of its own beam is turned back to back with the other.
+    the same constants as in `losses_stage`. The photons are turned along their beams where at wide angles they would
+    leave the hard one too little, or where what they leave is more transverse than `tilt` / 2 of its mass.
     """
     square = nominal * nominal
     beam = 0.5 * nominal
+    limit = 0.25 * tilt * tilt
     for i in range(np.uint64(mass.size)):
         bx, by, bz = s[_B * np.uint64(OTHER_X) + i], s[_B * np.uint64(OTHER_Y) + i], s[_B * np.uint64(OTHER_Z) + i]
         cx, cy, cz = s[_B * np.uint64(SAME_X) + i], s[_B * np.uint64(SAME_Y) + i], s[_B * np.uint64(SAME_Z) + i]
         other, same = s[_B * np.uint64(OTHER) + i], s[_B * np.uint64(SAME) + i]
         m2 = mass[i] * mass[i]
+        qx, qy = bx + cx, by + cy
         collinear = square * (1.0 - other) * (1.0 - same)
         left = square * (1.0 - other - same) + 2.0 * (beam * beam * other * same - bx * cx - by * cy - bz * cz)
-        turned = left - m2 < LEAST_SHARE * (collinear - m2)
-        scale = same / max(other, 1e-300) if turned else 0.0
-        cx = -scale * bx if turned else cx
-        cy = -scale * by if turned else cy
-        cz = -scale * bz if turned else cz
+        turned = (left - m2 < LEAST_SHARE * (collinear - m2)) | (qx * qx + qy * qy > limit * left)
+        straight_b, straight_c = beam * other, beam * same
+        s[_B * np.uint64(OTHER_X) + i] = 0.0 if turned else bx
+        s[_B * np.uint64(OTHER_Y) + i] = 0.0 if turned else by
+        s[_B * np.uint64(SAME_X) + i] = 0.0 if turned else cx
+        s[_B * np.uint64(SAME_Y) + i] = 0.0 if turned else cy
+        bz = (straight_b if bz > 0.0 else -straight_b) if turned else bz
+        cz = (straight_c if cz > 0.0 else -straight_c) if turned else cz
         left = collinear if turned else left
-        s[_B * np.uint64(SAME_X) + i] = cx
-        s[_B * np.uint64(SAME_Y) + i] = cy
+        s[_B * np.uint64(OTHER_Z) + i] = bz
         s[_B * np.uint64(SAME_Z) + i] = cz
-        s[_B * np.uint64(TOTAL_X) + i] = -bx - cx
-        s[_B * np.uint64(TOTAL_Y) + i] = -by - cy
+        s[_B * np.uint64(TOTAL_X) + i] = 0.0 if turned else -qx
+        s[_B * np.uint64(TOTAL_Y) + i] = 0.0 if turned else -qy
         s[_B * np.uint64(TOTAL_Z) + i] = -bz - cz
-        s[_B * np.uint64(TOTAL_E) + i] = nominal - beam * (other + same)
+        s[_B * np.uint64(TOTAL_E) + i] = nominal - straight_b - straight_c
         sqrt_s[i] = math.sqrt(left)
         z = m2 / left
         density = (1.0 + z * z) * (log(left / (M_E * M_E)) - 1.0)

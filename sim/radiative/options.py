@@ -17,6 +17,9 @@ from .phase_space import Region, angular_limits
 _DEFAULT_X = 0.09
 #: Energy spreads between the largest mass and sqrt(s); a normal number of `rng` never exceeds 6.7.
 _SPREADS = 7.0
+#: Largest angle between axis of the hard sub-process and a beam seen from there, in Bhabha scattering, over the sine of
+#: the leptons' smallest angle: a tilted axis would lead the leptons to the pole of the t channel.
+_LARGEST_TILT = 0.25
 #: Options of the order "ll" and their defaults; at "lo" they are refused.
 _RADIATIVE = {"soft_cutoff": 1e-3}
 
@@ -164,6 +167,7 @@ def check_request(
         photon_far=float(limits[4]) if theta_gamma < 0.5 * PI else 1.0,
         flat=0.01 if bhabha else 1.0,
         offset=0.002 if bhabha else 1.0,
+        tilt=_LARGEST_TILT * math.sqrt(1.0 - float(limits[2]) ** 2) if bhabha else math.inf,
         narrow_width=_narrow_width(process, pair, mass_min, known),
     )
     known["energy_spread"] = spread

@@ -38,6 +38,8 @@ class Region(NamedTuple):
     #: Share of the flat part of the density of cos*; the rest is 1 / (1 + offset - cos*)^2 about the beam's direction.
     flat: float
     offset: float
+    #: Largest transverse momentum of the hard sub-process, as twice its fraction of the sub-process's mass.
+    tilt: float
     #: Factor in place of dm for a pair of fixed mass [GeV]; 0 for a continuum.
     narrow_width: float
 

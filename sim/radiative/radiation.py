@@ -40,12 +40,17 @@ from typing import NamedTuple
 import numpy as np
 
 from ...constants import ALPHA, M_E, PI
-from ...elementary import exp, log
+from ...elementary import exp, log, split_index
 from ...event import Floats
 from ...kernel import BLOCK, kernel, stage
 from .structure_function import radiation_slope, structure_ratio
 
 _B = np.uint64(BLOCK)
+_ONE = np.uint64(1)
+
+#: The table of the other beam's loss: bands of the mass, and cells of equal probability in each.
+LOSS_BANDS = 16
+LOSS_CELLS = 64
 
 #: What soft and virtual photons add to the structure functions in annihilation, of order alpha.
 VERTEX_CORRECTION = 1.0 + ALPHA / PI * (PI * PI / 3.0 - 0.5)
@@ -104,25 +109,34 @@ def softer_part(total: float, u: float, power: float) -> float:
 
 
 @stage
-def losses_stage(radiation: Radiation, sqrt_s: float, mass: Floats, s: Floats, weight: Floats) -> None:
+def losses_stage(
+    radiation: Radiation, sqrt_s: float, edges: Floats, u_mass: Floats, mass: Floats, s: Floats, weight: Floats
+) -> None:
     """Choose the losses y_B and y_C; the weight is multiplied by D(z_A) D(z_B) dz_B / z_B over their density.
 
-    Without the factor eta / 2, which the hard photon's leading-order density has as well.
+    Without the factor eta / 2, which the hard photon's leading-order density has as well. The uniform number of y_B
+    comes from cells of equal probability, their edges row by row for LOSS_BANDS bands of the mass.
     """
+    bands, cells = float(LOSS_BANDS), float(LOSS_CELLS)
     half = 0.5 * radiation.slope
     power = 1.0 / half
     for i in range(np.uint64(mass.size)):
         ratio = mass[i] / sqrt_s
         z = ratio * ratio
         x = (1.0 - ratio) * (1.0 + ratio)
-        other = softer_part(x, s[_B * np.uint64(U_OTHER) + i], power)
+        band, _ = split_index(u_mass[i] * bands)
+        index, fraction = split_index(s[_B * np.uint64(U_OTHER) + i] * cells)
+        index += band * np.uint64(LOSS_CELLS + 1)
+        low = edges[index]
+        width = edges[index + _ONE] - low
+        other = softer_part(x, low + fraction * width, power)
         z_other = 1.0 - other
         z_hard = z / z_other
         hard = (x - other) / z_other
         same = softer_part(hard, s[_B * np.uint64(U_SAME) + i], power)
         density = z_other * hard * exp(-half * log(hard)) + z_hard * other * exp(-half * log(other))
         ratios = structure_ratio(hard, radiation.slope) * structure_ratio(other, radiation.slope)
-        weight[i] *= ratios * exp(half * log(x)) / density
+        weight[i] *= cells * width * ratios * exp(half * log(x)) / density
         s[_B * np.uint64(OTHER) + i] = other if other > radiation.softest else 0.0
         s[_B * np.uint64(SAME) + i] = same if same > radiation.softest else 0.0
 

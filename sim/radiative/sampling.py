@@ -7,7 +7,9 @@ call them at once.
 import numpy as np
 
 from ...arrays import Floats, Keys
+from ...elementary import log
 from ...kernel import BLOCK, stage
+from .radiation import LOSS_BANDS, LOSS_CELLS, U_OTHER, row
 from .trials import Dice, Source, first_trials, map_trials, new_trials, weigh_trials
 
 Words = Keys
@@ -15,6 +17,7 @@ Words = Keys
 #: Cells of equal probability in the tables of the pair's mass and of the photon's rapidity.
 MASS_CELLS = 1024
 RAPIDITY_CELLS = 256
+LN2 = 0.6931471805599453
 #: Trials of an event before it is given up.
 MAX_TRIALS = 1000
 
@@ -85,13 +88,18 @@ def sum_trials(source: Source, dice: Dice, maximum: float, n_units: int, sums: F
 
 
 @stage
-def scan_maxima(source: Source, dice: Dice, n_units: int, in_masses: Floats, in_rapidities: Floats) -> None:
-    """Find the largest weight [nb] among the trials that fall into each cell of either table."""
+def scan_cells(source: Source, dice: Dice, n_units: int, largest: Floats, fourth: Floats) -> None:
+    """Find the largest weight [nb] in the cells of every table, and the sum of their fourth powers.
+
+    Rows of MASS_CELLS entries for masses, rapidities and losses, of which a table uses as many as it has.
+    """
     block = new_trials()
     event = np.empty(BLOCK, dtype=np.uint64)
     attempt = np.zeros(BLOCK, dtype=np.uint64)
-    in_masses[:] = 0.0
-    in_rapidities[:] = 0.0
+    u_other = row(block.scratch, U_OTHER, BLOCK)
+    radiates = dice.radiation.slope > 0.0
+    largest[:] = 0.0
+    fourth[:] = 0.0
     for unit in range(n_units):
         for j in range(BLOCK):
             event[j] = np.uint64(unit * BLOCK + j)
@@ -99,7 +107,35 @@ def scan_maxima(source: Source, dice: Dice, n_units: int, in_masses: Floats, in_
         weigh_trials(dice, block)
         for j in range(BLOCK):
             w = block.weight[j]
-            cell = int(block.u_mass[j] * in_masses.size)
-            in_masses[cell] = max(in_masses[cell], w)
-            cell = int(abs(2.0 * block.u_gamma[j] - 1.0) * in_rapidities.size)
-            in_rapidities[cell] = max(in_rapidities[cell], w)
+            w4 = w * w
+            w4 *= w4
+            mass_cell = int(block.u_mass[j] * (dice.masses.size - 1))
+            largest[0, mass_cell] = max(largest[0, mass_cell], w)
+            fourth[0, mass_cell] += w4
+            rapidity_cell = int(abs(2.0 * block.u_gamma[j] - 1.0) * (dice.rapidities.size - 1))
+            largest[1, rapidity_cell] = max(largest[1, rapidity_cell], w)
+            fourth[1, rapidity_cell] += w4
+            if radiates:
+                cell = int(block.u_mass[j] * LOSS_BANDS) * LOSS_CELLS + int(u_other[j] * LOSS_CELLS)
+                largest[2, cell] = max(largest[2, cell], w)
+                fourth[2, cell] += w4
+
+
+@stage
+def sum_above(source: Source, dice: Dice, n_units: int, scale: float, sums: Floats) -> None:
+    """Add up weights and their numbers in bins of a factor 2^(1/8) above scale [nb]; bin 0 takes all below."""
+    block = new_trials()
+    event = np.empty(BLOCK, dtype=np.uint64)
+    attempt = np.zeros(BLOCK, dtype=np.uint64)
+    bins = sums.shape[1]
+    sums[:] = 0.0
+    for unit in range(n_units):
+        for j in range(BLOCK):
+            event[j] = np.uint64(unit * BLOCK + j)
+        map_trials(source, dice, event, attempt, block)
+        weigh_trials(dice, block)
+        for j in range(BLOCK):
+            w = block.weight[j]
+            level = int(min(max(8.0 / LN2 * log(max(w / scale, 1.0)), 0.0), bins - 1.0))
+            sums[0, level] += w
+            sums[1, level] += 1.0

@@ -78,10 +78,10 @@ class Source(NamedTuple):
 
 
 class Dice(NamedTuple):
-    """Everything that fixes the distribution of trials: matrix element, region, factor, radiation and two tables.
+    """Everything that fixes the distribution of trials: matrix element, region, factor, radiation and three tables.
 
-    `factor` [nb] multiplies all weights. `masses` [GeV] and `rapidities`, |atanh(b cos theta_gamma)|, are the edges of
-    cells of equal probability.
+    `factor` [nb] multiplies all weights. `masses` [GeV], `rapidities`, |atanh(b cos theta_gamma)|, and `losses`, for
+    the other beam's loss (see radiation), are the edges of cells of equal probability.
     """
 
     kind: int
@@ -90,6 +90,7 @@ class Dice(NamedTuple):
     radiation: Radiation
     masses: Floats
     rapidities: Floats
+    losses: Floats
 
 
 class Trials(NamedTuple):
@@ -214,12 +215,12 @@ def radiate(source: Source, dice: Dice, event: Keys, trial: Keys, t: Trials) -> 
     same_angle, same_azimuth = row(s, U_SAME_ANGLE, n), row(s, U_SAME_AZIMUTH, n)
     draw_two(source, _TWO, event, trial, row(s, U_OTHER, n), row(s, U_SAME, n))
     draw_four(source, _THREE, event, trial, angle, azimuth, same_angle, same_azimuth)
-    losses_stage(dice.radiation, region.sqrt_s, t.mass, s, t.weight)
+    losses_stage(dice.radiation, region.sqrt_s, dice.losses, t.u_mass, t.mass, s, t.weight)
     x, y, z = row(s, OTHER_X, n), row(s, OTHER_Y, n), row(s, OTHER_Z, n)
     additional_photon_stage(region.sqrt_s, -1.0, angle, azimuth, t.u_gamma, other, x, y, z)
     x, y, z = row(s, SAME_X, n), row(s, SAME_Y, n), row(s, SAME_Z, n)
     additional_photon_stage(region.sqrt_s, 1.0, same_angle, same_azimuth, t.u_gamma, same, x, y, z)
-    recoil_stage(dice.radiation, region.sqrt_s, t.mass, s, t.sqrt_s, t.weight)
+    recoil_stage(dice.radiation, region.sqrt_s, region.tilt, t.mass, s, t.sqrt_s, t.weight)
     axis_stage(t.u_gamma, t.sqrt_s, s)
     range_stage(region, t.u_gamma, t.sqrt_s, s, t.away)
 
