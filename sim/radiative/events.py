@@ -98,6 +98,17 @@ def momenta(source: Source, dice: Dice, start: np.uint64, trial: Keys, sqrt_s: F
 
 
 @stage
+def count_stage(particles: Floats, offsets: Ints) -> None:
+    """Count the particles that are there, (places, 4, events), into offsets."""
+    offsets[0] = 0
+    for i in range(particles.shape[2]):
+        n = offsets[i]
+        for place in range(particles.shape[0]):
+            n += 1 if particles[place, ENERGY, i] > 0.0 else 0
+        offsets[i + 1] = n
+
+
+@stage
 def pack_stage(
     particles: Floats,
     kinds: NDArray[np.int32],

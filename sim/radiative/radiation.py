@@ -62,7 +62,9 @@ OTHER_X, OTHER_Y, OTHER_Z, SAME_X, SAME_Y, SAME_Z, TOTAL_X, TOTAL_Y, TOTAL_Z, TO
 AXIS_X, AXIS_Y, AXIS_Z, LOW, HIGH = range(18, 23)
 # momenta of the negative particle and of the hard photon
 PAIR_X, PAIR_Y, PAIR_Z, PAIR_E, HARD_X, HARD_Y, HARD_Z, HARD_E = range(23, 31)
-ROWS = 31
+# the uniform number of the other beam's loss, drawn from its table
+U_LOSS = 31
+ROWS = 32
 
 
 class Radiation(NamedTuple):
@@ -109,36 +111,59 @@ def softer_part(total: float, u: float, power: float) -> float:
 
 
 @stage
-def losses_stage(
-    radiation: Radiation, sqrt_s: float, edges: Floats, u_mass: Floats, mass: Floats, s: Floats, weight: Floats
-) -> None:
-    """Choose the losses y_B and y_C; the weight is multiplied by D(z_A) D(z_B) dz_B / z_B over their density.
+def loss_cell_stage(edges: Floats, u_mass: Floats, u_other: Floats, u: Floats, weight: Floats) -> None:
+    """Draw the uniform number of the other beam's loss from cells of equal probability.
 
-    Without the factor eta / 2, which the hard photon's leading-order density has as well. The uniform number of y_B
-    comes from cells of equal probability, their edges row by row for LOSS_BANDS bands of the mass.
+    The edges stand row by row for LOSS_BANDS bands of the mass.
     """
     bands, cells = float(LOSS_BANDS), float(LOSS_CELLS)
-    half = 0.5 * radiation.slope
-    power = 1.0 / half
-    for i in range(np.uint64(mass.size)):
-        ratio = mass[i] / sqrt_s
-        z = ratio * ratio
-        x = (1.0 - ratio) * (1.0 + ratio)
+    for i in range(np.uint64(u.size)):
         band, _ = split_index(u_mass[i] * bands)
-        index, fraction = split_index(s[_B * np.uint64(U_OTHER) + i] * cells)
+        index, fraction = split_index(u_other[i] * cells)
         index += band * np.uint64(LOSS_CELLS + 1)
         low = edges[index]
         width = edges[index + _ONE] - low
-        other = softer_part(x, low + fraction * width, power)
-        z_other = 1.0 - other
-        z_hard = z / z_other
-        hard = (x - other) / z_other
-        same = softer_part(hard, s[_B * np.uint64(U_SAME) + i], power)
-        density = z_other * hard * exp(-half * log(hard)) + z_hard * other * exp(-half * log(other))
-        ratios = structure_ratio(hard, radiation.slope) * structure_ratio(other, radiation.slope)
-        weight[i] *= cells * width * ratios * exp(half * log(x)) / density
-        s[_B * np.uint64(OTHER) + i] = other if other > radiation.softest else 0.0
-        s[_B * np.uint64(SAME) + i] = same if same > radiation.softest else 0.0
+        u[i] = low + fraction * width
+        weight[i] *= cells * width
+
+
+@stage
+def losses_stage(
+    radiation: Radiation, sqrt_s: float, mass: Floats, u: Floats, u_same: Floats, other: Floats, same: Floats
+) -> None:
+    """Choose the losses y_B and y_C from their uniform numbers, y_B to (the table of) its density."""
+    power = 2.0 / radiation.slope
+    for i in range(np.uint64(mass.size)):
+        ratio = mass[i] / sqrt_s
+        x = (1.0 - ratio) * (1.0 + ratio)
+        y = softer_part(x, u[i], power)
+        other[i] = y
+        same[i] = softer_part((x - y) / (1.0 - y), u_same[i], power)
+
+
+@stage
+def convolution_stage(radiation: Radiation, sqrt_s: float, mass: Floats, other: Floats, weight: Floats) -> None:
+    """Multiply the weights by D(z_A) D(z_B) dz_B / z_B over the density of y_B.
+
+    Without the factor eta / 2, which the hard photon's leading-order density has as well.
+    """
+    half = 0.5 * radiation.slope
+    for i in range(np.uint64(mass.size)):
+        ratio = mass[i] / sqrt_s
+        x = (1.0 - ratio) * (1.0 + ratio)
+        y = other[i]
+        z = 1.0 - y
+        hard = (x - y) / z
+        density = z * hard * exp(-half * log(hard)) + (ratio * ratio / z) * y * exp(-half * log(y))
+        ratios = structure_ratio(hard, radiation.slope) * structure_ratio(y, radiation.slope)
+        weight[i] *= ratios * exp(half * log(x)) / density
+
+
+@stage
+def cut_off_stage(softest: float, fraction: Floats) -> None:
+    """Take away photons softer than this fraction of the beam energy."""
+    for i in range(np.uint64(fraction.size)):
+        fraction[i] = fraction[i] if fraction[i] > softest else 0.0
 
 
 @kernel

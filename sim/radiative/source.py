@@ -13,7 +13,7 @@ from ...rng import ACCEPT_STREAM, check_seed, key
 from ..processes.protocol import Setting
 from .adaptation import adapt
 from .channel import Channel
-from .events import ENERGY, energy_spread_stage, momenta, pack_stage
+from .events import count_stage, energy_spread_stage, momenta, pack_stage
 from .options import check_request
 from .radiation import NO_RADIATION, VERTEX_CORRECTION, beam_radiation
 from .sampling import choose_trials, sum_trials
@@ -103,8 +103,8 @@ class RadiativeSource:
         """Return events of the columns per event and of the particles, (places, 4, n), that have an energy."""
         photons = ((_PHOTON, 0),) * (len(particles) - 2)
         kinds = np.array([(self._pair.negative, -1), (self._pair.positive, 1), *photons], dtype=np.int32)
-        offsets: Ints = np.zeros(particles.shape[2] + 1, dtype=np.int64)
-        np.cumsum((particles[:, ENERGY] > 0.0).sum(axis=0), out=offsets[1:])
+        offsets: Ints = np.empty(particles.shape[2] + 1, dtype=np.int64)
+        count_stage(particles, offsets)
         columns |= empty_columns("TruthEvents", "particle", int(offsets[-1]))
         px, py, pz, energy = (columns[name] for name in ("px", "py", "pz", "energy"))
         pack_stage(particles, kinds, offsets, px, py, pz, energy, columns["pdg"], columns["charge"])

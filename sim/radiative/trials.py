@@ -52,6 +52,7 @@ from .radiation import (
     SAME_X,
     SAME_Y,
     SAME_Z,
+    U_LOSS,
     U_OTHER,
     U_OTHER_ANGLE,
     U_OTHER_AZIMUTH,
@@ -59,6 +60,9 @@ from .radiation import (
     U_SAME_ANGLE,
     U_SAME_AZIMUTH,
     Radiation,
+    convolution_stage,
+    cut_off_stage,
+    loss_cell_stage,
     losses_stage,
     row,
 )
@@ -213,9 +217,14 @@ def radiate(source: Source, dice: Dice, event: Keys, trial: Keys, t: Trials) -> 
     other, same = row(s, OTHER, n), row(s, SAME, n)
     angle, azimuth = row(s, U_OTHER_ANGLE, n), row(s, U_OTHER_AZIMUTH, n)
     same_angle, same_azimuth = row(s, U_SAME_ANGLE, n), row(s, U_SAME_AZIMUTH, n)
-    draw_two(source, _TWO, event, trial, row(s, U_OTHER, n), row(s, U_SAME, n))
+    u_other, u, u_same = row(s, U_OTHER, n), row(s, U_LOSS, n), row(s, U_SAME, n)
+    draw_two(source, _TWO, event, trial, u_other, u_same)
     draw_four(source, _THREE, event, trial, angle, azimuth, same_angle, same_azimuth)
-    losses_stage(dice.radiation, region.sqrt_s, dice.losses, t.u_mass, t.mass, s, t.weight)
+    loss_cell_stage(dice.losses, t.u_mass, u_other, u, t.weight)
+    losses_stage(dice.radiation, region.sqrt_s, t.mass, u, u_same, other, same)
+    convolution_stage(dice.radiation, region.sqrt_s, t.mass, other, t.weight)
+    cut_off_stage(dice.radiation.softest, other)
+    cut_off_stage(dice.radiation.softest, same)
     x, y, z = row(s, OTHER_X, n), row(s, OTHER_Y, n), row(s, OTHER_Z, n)
     additional_photon_stage(region.sqrt_s, -1.0, angle, azimuth, t.u_gamma, other, x, y, z)
     x, y, z = row(s, SAME_X, n), row(s, SAME_Y, n), row(s, SAME_Z, n)
