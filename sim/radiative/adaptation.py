@@ -5,10 +5,10 @@ import numpy as np
 from ...event import Floats
 from ...kernel import BLOCK
 from ...rng import SCAN_STREAM, derive_seed, key
+from .dice import Beyond, Dice, Source
 from .phase_space import Region, flux_factor
-from .radiation import LOSS_BANDS, LOSS_CELLS, NO_RADIATION, Radiation
+from .radiation import LOSS_BANDS, LOSS_CELLS
 from .sampling import MASS_CELLS, RAPIDITY_CELLS, scan_cells, sum_above
-from .trials import Dice, Source
 
 #: The scan has a seed of its own: tables and maximum are the same for every sample.
 _SCAN_SEED = 20170511
@@ -63,10 +63,10 @@ def _source(scan_round: int) -> Source:
     return Source(k0, k1, SCAN_STREAM)
 
 
-def _scanned(dice: Dice, scan_round: int, n_scan: int) -> tuple[Floats, Floats]:
+def _scanned(dice: Dice, beyond: Beyond | None, scan_round: int, n_scan: int) -> tuple[Floats, Floats]:
     """Return the largest weight [nb] found in each cell of each table, and the root mean fourth power."""
     largest, fourth = np.zeros((3, MASS_CELLS)), np.zeros((3, MASS_CELLS))
-    scan_cells(_source(scan_round), dice, max(n_scan // BLOCK, 1), largest, fourth)
+    scan_cells(_source(scan_round), dice, beyond, max(n_scan // BLOCK, 1), largest, fourth)
     return largest, np.sqrt(np.sqrt(fourth))
 
 
@@ -80,25 +80,36 @@ def _adapted(edges: Floats, maxima: Floats) -> Floats:
     return equal_cells(edges, np.maximum(density, _FLOOR * mean))
 
 
-def _maximum(dice: Dice, n_scan: int) -> float:
+def even_losses() -> Floats:
+    """Return the edges of the cells of the other beam's loss, band by band, before they are adapted."""
+    return np.tile(even_edges(0.0, 1.0, LOSS_CELLS), LOSS_BANDS)
+
+
+def _adapted_bands(edges: Floats, cells: Floats) -> Floats:
+    """Return new edges of the other beam's loss; bands in which nothing was found keep theirs."""
+    bands = zip(edges.reshape(LOSS_BANDS, -1), cells.reshape(LOSS_BANDS, -1), strict=True)
+    return np.concatenate([_adapted(*one) if one[1].any() else one[0] for one in bands])
+
+
+def _maximum(dice: Dice, beyond: Beyond | None, n_scan: int) -> float:
     """Return the largest weight [nb], from a scan that goes on until it has settled."""
     n = len(_ROUNDS)
-    highest = float(_scanned(dice, n, n_scan)[0].max())
+    highest = float(_scanned(dice, beyond, n, n_scan)[0].max())
     for doubling in range(_DOUBLINGS):
         before = highest
-        highest = max(before, float(_scanned(dice, n + 1 + doubling, n_scan << doubling)[0].max()))
+        highest = max(before, float(_scanned(dice, beyond, n + 1 + doubling, n_scan << doubling)[0].max()))
         if highest <= (1.0 + _SETTLED) * before:
             break
     return _MARGIN * highest
 
 
-def _rarely_exceeded(dice: Dice, n_scan: int) -> float:
+def _rarely_exceeded(dice: Dice, beyond: Beyond | None, n_scan: int) -> float:
     """Return a weight [nb] above which lies no more than `_EXCESS` of the cross section, `_EXCEEDING` of the events."""
     n = len(_ROUNDS)
-    highest = float(_scanned(dice, n, n_scan)[0].max())
+    highest = float(_scanned(dice, beyond, n, n_scan)[0].max())
     sums = np.zeros((2, 8 * _OCTAVES))
     scale = 2.0**-_OCTAVES * _MARGIN * highest
-    sum_above(_source(n + 1), dice, 2 * max(n_scan // BLOCK, 1), scale, sums)
+    sum_above(_source(n + 1), dice, beyond, 2 * max(n_scan // BLOCK, 1), scale, sums)
     weights, numbers = sums
     above, trials, total = 0.0, 0.0, float(np.cumsum(weights)[-1])
     for level in range(8 * _OCTAVES - 1, 0, -1):
@@ -115,36 +126,26 @@ def adapt(
     masses: tuple[float, float],
     rapidities: tuple[float, float],
     n_scan: int,
-    radiation: Radiation = NO_RADIATION,
+    beyond: Beyond | None = None,
     correction: float = 1.0,
-) -> tuple[Dice, float]:
-    """Return dice adapted to a process, and the maximum of the weight [nb] for acceptance-rejection.
+) -> tuple[Dice, Beyond | None, float]:
+    """Return dice and what is beyond leading order, adapted, and the maximum of the weight [nb] for rejection.
 
     A fixed mass has two equal edges; the cross section is multiplied by a correction. The maximum is 0 if no scanned
     trial passes the cuts.
     """
-    radiates = radiation.slope > 0.0
-    dice = Dice(
-        kind,
-        region,
-        correction * flux_factor(),
-        radiation,
-        even_edges(*masses, MASS_CELLS),
-        even_edges(*rapidities, RAPIDITY_CELLS),
-        np.tile(even_edges(0.0, 1.0 if radiates else 0.0, LOSS_CELLS), LOSS_BANDS),
-    )
+    factor = correction * flux_factor()
+    dice = Dice(kind, region, factor, even_edges(*masses, MASS_CELLS), even_edges(*rapidities, RAPIDITY_CELLS))
     for scan_round, table in enumerate(_ROUNDS):
-        edges: Floats = getattr(dice, table)
-        if edges[0] == edges[-1]:
+        if (table == "losses" and beyond is None) or (table == "masses" and masses[0] == masses[1]):
             continue
-        cells = _scanned(dice, scan_round, n_scan)[int(radiates)][_TABLES.index(table)]
+        cells = _scanned(dice, beyond, scan_round, n_scan)[0 if beyond is None else 1][_TABLES.index(table)]
         if not cells.any():
-            return dice, 0.0
+            return dice, beyond, 0.0
         if table == "masses":
-            dice = dice._replace(masses=_adapted(edges, cells))
+            dice = dice._replace(masses=_adapted(dice.masses, cells))
         elif table == "rapidities":
-            dice = dice._replace(rapidities=_adapted(edges, cells[:RAPIDITY_CELLS]))
-        else:
-            rows = zip(edges.reshape(LOSS_BANDS, -1), cells.reshape(LOSS_BANDS, -1), strict=True)
-            dice = dice._replace(losses=np.concatenate([_adapted(*one) if one[1].any() else one[0] for one in rows]))
-    return dice, (_rarely_exceeded if radiates else _maximum)(dice, n_scan)
+            dice = dice._replace(rapidities=_adapted(dice.rapidities, cells[:RAPIDITY_CELLS]))
+        elif beyond is not None:
+            beyond = beyond._replace(losses=_adapted_bands(beyond.losses, cells))
+    return dice, beyond, (_maximum if beyond is None else _rarely_exceeded)(dice, beyond, n_scan)

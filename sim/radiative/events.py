@@ -1,21 +1,33 @@
 """From accepted trials to events: energy of the event, momenta of all particles, and the flat columns of a record."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import Floats, Ints, Keys
 from ...kernel import BLOCK, stage
 from ...rng import ENERGY_SPREAD_STREAM, normal2, words
+from .dice import Beyond, Dice, Source, Trials, first_trials, new_trials
 from .final_state import norm_stage
+from .final_state_radiation import radiate_pairs
 from .radiation import HARD_X, OTHER_X, PAIR_X, SAME_X, row
-from .trials import Dice, Source, find_momenta, first_trials, map_trials, new_trials
+from .trials import find_momenta, map_trials
 
 _ZERO = np.uint64(0)
 
-#: Places of an event's particles in the momenta: pair, hard photon, additional photons of the other beam and its own.
-NEGATIVE, POSITIVE, HARD, OTHER, SAME = range(5)
+#: Places of an event's particles: pair, hard photon, additional photons of the other beam and of its own, and those of
+#: the negative and of the positive particle.
+NEGATIVE, POSITIVE, HARD, OTHER, SAME, FIRST = range(6)
 #: Components of a momentum [GeV].
 PX, PY, PZ, ENERGY = range(4)
+
+
+class DecayRadiation(NamedTuple):
+    """How the pair radiates: whether as pions, and the softest photon [GeV] in its rest frame."""
+
+    scalar: bool
+    softest: float
 
 
 @stage
@@ -56,73 +68,62 @@ def scale_stage(nominal: float, sqrt_s: Floats, scale: Floats) -> None:
 
 
 @stage
-def momenta(source: Source, dice: Dice, start: np.uint64, trial: Keys, sqrt_s: Floats, out: Floats) -> None:
-    """Compute the momenta [GeV] of events start.. from their accepted trials, at each event's sqrt_s.
+def find_particles(
+    source: Source,
+    dice: Dice,
+    beyond: Beyond | None,
+    event: Keys,
+    trial: Keys,
+    t: Trials,
+    sqrt_s: Floats,
+    out: Floats,
+) -> None:
+    """Compute the momenta [GeV] of a block of events from their accepted trials, at each event's sqrt_s.
 
-    out: (particles, 4, events), the five of an event or the first three at leading order; zero where an additional
-    photon is missing. With a spread of energy, photons and what they leave scale with the event's sqrt_s; the hard
+    out: (places, 4, events), the five of an event or the first three at leading order; zero where an additional photon
+    is missing. With a spread of energy, photons and what they leave scale with the event's sqrt_s; the hard
     sub-process keeps the mass of the pair.
     """
-    block = new_trials()
-    scale = np.empty(BLOCK)
-    energy = np.empty(BLOCK)
-    event = np.empty(BLOCK, dtype=np.uint64)
-    for begin in range(0, trial.size, BLOCK):
-        n = min(BLOCK, trial.size - begin)
-        end = begin + n
-        for j in range(n):
-            event[j] = start + np.uint64(begin + j)
-        t = first_trials(block, n)
-        map_trials(source, dice, event[:n], trial[begin:end], t)
-        scale_stage(dice.region.sqrt_s, sqrt_s[begin:end], scale[:n])
-        multiply_stage(t.sqrt_s, scale[:n], energy[:n])
-        find_momenta(dice, t, energy[:n])
-        for component in range(4):
-            copy_stage(row(t.scratch, PAIR_X + component, n), out[NEGATIVE, component, begin:end])
-        for component in range(3):
-            copy_stage(row(t.scratch, HARD_X + component, n), out[HARD, component, begin:end])
+    n = event.size
+    scale, energy = np.empty(n), np.empty(n)
+    map_trials(source, dice, beyond, event, trial, t)
+    scale_stage(dice.region.sqrt_s, sqrt_s, scale)
+    multiply_stage(t.sqrt_s, scale, energy)
+    find_momenta(dice, beyond, t, energy)
+    for component in range(4):
+        copy_stage(row(t.scratch, PAIR_X + component, n), out[NEGATIVE, component])
+    for component in range(3):
+        copy_stage(row(t.scratch, HARD_X + component, n), out[HARD, component])
         if out.shape[0] > OTHER:
-            for component in range(3):
-                multiply_stage(row(t.scratch, OTHER_X + component, n), scale[:n], out[OTHER, component, begin:end])
-                multiply_stage(row(t.scratch, SAME_X + component, n), scale[:n], out[SAME, component, begin:end])
-        # the positive particle takes what conservation leaves to it
-        out[POSITIVE, :ENERGY, begin:end] = 0.0
-        copy_stage(sqrt_s[begin:end], out[POSITIVE, ENERGY, begin:end])
-        for particle in range(HARD, out.shape[0]):
-            k = out[particle]
-            norm_stage(k[PX, begin:end], k[PY, begin:end], k[PZ, begin:end], k[ENERGY, begin:end])
-        for particle in range(out.shape[0]):
-            if particle != POSITIVE:
-                for component in range(4):
-                    subtract_stage(out[particle, component, begin:end], out[POSITIVE, component, begin:end])
+            multiply_stage(row(t.scratch, OTHER_X + component, n), scale, out[OTHER, component])
+            multiply_stage(row(t.scratch, SAME_X + component, n), scale, out[SAME, component])
+    # the positive particle takes what conservation leaves to it
+    out[POSITIVE, :ENERGY] = 0.0
+    copy_stage(sqrt_s, out[POSITIVE, ENERGY])
+    for place in range(HARD, min(out.shape[0], FIRST)):
+        norm_stage(out[place, PX], out[place, PY], out[place, PZ], out[place, ENERGY])
+    for component in range(4):
+        subtract_stage(out[NEGATIVE, component], out[POSITIVE, component])
+        for place in range(HARD, min(out.shape[0], FIRST)):
+            subtract_stage(out[place, component], out[POSITIVE, component])
 
 
 @stage
-def count_stage(particles: Floats, offsets: Ints) -> None:
-    """Count the particles that are there, (places, 4, events), into offsets."""
-    offsets[0] = 0
-    for i in range(particles.shape[2]):
-        n = offsets[i]
-        for place in range(particles.shape[0]):
-            n += 1 if particles[place, ENERGY, i] > 0.0 else 0
-        offsets[i + 1] = n
-
-
-@stage
-def pack_stage(
+def pack(
     particles: Floats,
     kinds: NDArray[np.int32],
     offsets: Ints,
-    px: Floats,
-    py: Floats,
-    pz: Floats,
-    energy: Floats,
+    momenta: tuple[Floats, Floats, Floats, Floats],
     pdg: NDArray[np.int32],
     charge: NDArray[np.int32],
 ) -> None:
-    """Write the particles that are there, (places, 4, events), into flat columns; kinds: PDG number and charge."""
+    """Write the particles that are there, (places, 4, events), into flat columns from offsets[0] on; fill offsets.
+
+    kinds: PDG number and charge of every place.
+    """
+    px, py, pz, energy = momenta
+    j = offsets[0]
     for i in range(particles.shape[2]):
-        j = offsets[i]
         for place in range(particles.shape[0]):
             if particles[place, ENERGY, i] > 0.0:
                 px[j] = particles[place, PX, i]
@@ -132,3 +133,52 @@ def pack_stage(
                 pdg[j] = kinds[place, 0]
                 charge[j] = kinds[place, 1]
                 j += 1
+        offsets[i + 1] = j
+
+
+@stage
+def write_events(
+    source: Source,
+    dice: Dice,
+    beyond: Beyond | None,
+    decay: DecayRadiation | None,
+    start: np.uint64,
+    trial: Keys,
+    sqrt_s: Floats,
+    kinds: NDArray[np.int32],
+    offsets: Ints,
+    momenta: tuple[Floats, Floats, Floats, Floats],
+    pdg: NDArray[np.int32],
+    charge: NDArray[np.int32],
+) -> None:
+    """Write the particles of events start.. from their accepted trials into flat columns, and their offsets.
+
+    As many places for particles as kinds: three at leading order, five with additional photons, seven with those of a
+    `decay`.
+    """
+    block = new_trials()
+    event = np.empty(BLOCK, dtype=np.uint64)
+    offsets[0] = 0
+    for begin in range(0, trial.size, BLOCK):
+        n = min(BLOCK, trial.size - begin)
+        end = begin + n
+        for j in range(n):
+            event[j] = start + np.uint64(begin + j)
+        particles = np.empty((kinds.shape[0], 4, n))
+        t = first_trials(block, n)
+        find_particles(source, dice, beyond, event[:n], trial[begin:end], t, sqrt_s[begin:end], particles)
+        if decay is not None:
+            particles[FIRST:] = 0.0
+            radiate_pairs(
+                source.k0,
+                source.k1,
+                decay.scalar,
+                False,
+                start + np.uint64(begin),
+                dice.region.lepton_mass,
+                decay.softest,
+                particles[NEGATIVE],
+                particles[POSITIVE],
+                particles[FIRST:],
+            )
+        pack(particles, kinds, offsets[begin : end + 1], momenta, pdg, charge)

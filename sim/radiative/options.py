@@ -21,7 +21,12 @@ _SPREADS = 7.0
 #: the leptons' smallest angle: a tilted axis would lead the leptons to the pole of the t channel.
 _LARGEST_TILT = 0.25
 #: Options of the order "ll" and their defaults; at "lo" they are refused.
-_RADIATIVE = {"soft_cutoff": 1e-3}
+_RADIATIVE: Mapping[str, bool | float] = {
+    "vacuum_polarisation": True,
+    "resonances": True,
+    "final_state_radiation": True,
+    "soft_cutoff": 1e-3,
+}
 
 
 class Request(NamedTuple):
@@ -103,7 +108,11 @@ def _radiation(process: Channel, order: str, options: dict[str, Any]) -> None:
         if name not in process.options:
             continue
         if order == "ll":
-            options.setdefault(name, default)
+            value = options.setdefault(name, default)
+            if isinstance(default, float):
+                options[name] = _within(name, value, 0.0, 1.0, "GeV", closed=False)
+            elif not isinstance(value, bool):
+                raise TypeError(f"{name} = {value!r}, must be True or False")
         elif options.pop(name, False):
             raise ValueError(f"{name} belongs to order = 'll', {process.name} is asked for order = {order!r}")
 

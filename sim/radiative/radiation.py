@@ -70,16 +70,12 @@ ROWS = 32
 class Radiation(NamedTuple):
     """What fixes the additional photons."""
 
-    #: eta = (2 alpha / pi)(L - 1); 0: none, leading order.
+    #: eta = (2 alpha / pi)(L - 1).
     slope: float
     #: L - 1 at the nominal energy.
     logarithm: float
     #: Softest photon that is made, as a fraction of the beam energy.
     softest: float
-
-
-#: Leading order: the hard photon alone.
-NO_RADIATION = Radiation(0.0, 1.0, 1.0)
 
 
 @stage

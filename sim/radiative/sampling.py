@@ -9,8 +9,9 @@ import numpy as np
 from ...arrays import Floats, Keys
 from ...elementary import log
 from ...kernel import BLOCK, stage
+from .dice import Beyond, Dice, Source, first_trials, new_trials
 from .radiation import LOSS_BANDS, LOSS_CELLS, U_OTHER, row
-from .trials import Dice, Source, first_trials, map_trials, new_trials, weigh_trials
+from .trials import map_trials, weigh_trials
 
 Words = Keys
 
@@ -23,7 +24,15 @@ MAX_TRIALS = 1000
 
 
 @stage
-def choose_trials(source: Source, dice: Dice, maximum: float, start: np.uint64, trial: Words, weight: Floats) -> None:
+def choose_trials(
+    source: Source,
+    dice: Dice,
+    beyond: Beyond | None,
+    maximum: float,
+    start: np.uint64,
+    trial: Words,
+    weight: Floats,
+) -> None:
     """Find the accepted trial of events start.. and its weight [nb], in rounds over the events still open.
 
     A trial is accepted where u * maximum < weight; with maximum = 0 the first trial of non-zero weight is taken. An
@@ -41,8 +50,8 @@ def choose_trials(source: Source, dice: Dice, maximum: float, start: np.uint64, 
         for t in range(MAX_TRIALS):
             attempt[:n_open] = np.uint64(t)
             trials = first_trials(block, n_open)
-            map_trials(source, dice, event[:n_open], attempt[:n_open], trials)
-            weigh_trials(dice, trials)
+            map_trials(source, dice, beyond, event[:n_open], attempt[:n_open], trials)
+            weigh_trials(dice, beyond, trials)
             remaining = 0
             for j in range(n_open):
                 w = block.weight[j]
@@ -58,7 +67,7 @@ def choose_trials(source: Source, dice: Dice, maximum: float, start: np.uint64, 
 
 
 @stage
-def sum_trials(source: Source, dice: Dice, maximum: float, n_units: int, sums: Floats) -> None:
+def sum_trials(source: Source, dice: Dice, beyond: Beyond | None, maximum: float, n_units: int, sums: Floats) -> None:
     """Add up trial 0 of events 0.. into sums: weight, weight^2, non-zero weights, expected accepted, overflows.
 
     Units of BLOCK events are summed on their own and added in order, so that no chunk size enters.
@@ -70,8 +79,8 @@ def sum_trials(source: Source, dice: Dice, maximum: float, n_units: int, sums: F
     for unit in range(n_units):
         for j in range(BLOCK):
             event[j] = np.uint64(unit * BLOCK + j)
-        map_trials(source, dice, event, attempt, block)
-        weigh_trials(dice, block)
+        map_trials(source, dice, beyond, event, attempt, block)
+        weigh_trials(dice, beyond, block)
         total, square, passed, expected, over = 0.0, 0.0, 0.0, 0.0, 0.0
         for j in range(BLOCK):
             w = block.weight[j]
@@ -88,7 +97,9 @@ def sum_trials(source: Source, dice: Dice, maximum: float, n_units: int, sums: F
 
 
 @stage
-def scan_cells(source: Source, dice: Dice, n_units: int, largest: Floats, fourth: Floats) -> None:
+def scan_cells(
+    source: Source, dice: Dice, beyond: Beyond | None, n_units: int, largest: Floats, fourth: Floats
+) -> None:
     """Find the largest weight [nb] in the cells of every table, and the sum of their fourth powers.
 
     Rows of MASS_CELLS entries for masses, rapidities and losses, of which a table uses as many as it has.
@@ -97,14 +108,13 @@ def scan_cells(source: Source, dice: Dice, n_units: int, largest: Floats, fourth
     event = np.empty(BLOCK, dtype=np.uint64)
     attempt = np.zeros(BLOCK, dtype=np.uint64)
     u_other = row(block.scratch, U_OTHER, BLOCK)
-    radiates = dice.radiation.slope > 0.0
     largest[:] = 0.0
     fourth[:] = 0.0
     for unit in range(n_units):
         for j in range(BLOCK):
             event[j] = np.uint64(unit * BLOCK + j)
-        map_trials(source, dice, event, attempt, block)
-        weigh_trials(dice, block)
+        map_trials(source, dice, beyond, event, attempt, block)
+        weigh_trials(dice, beyond, block)
         for j in range(BLOCK):
             w = block.weight[j]
             w4 = w * w
@@ -115,14 +125,14 @@ def scan_cells(source: Source, dice: Dice, n_units: int, largest: Floats, fourth
             rapidity_cell = int(abs(2.0 * block.u_gamma[j] - 1.0) * (dice.rapidities.size - 1))
             largest[1, rapidity_cell] = max(largest[1, rapidity_cell], w)
             fourth[1, rapidity_cell] += w4
-            if radiates:
+            if beyond is not None:
                 cell = int(block.u_mass[j] * LOSS_BANDS) * LOSS_CELLS + int(u_other[j] * LOSS_CELLS)
                 largest[2, cell] = max(largest[2, cell], w)
                 fourth[2, cell] += w4
 
 
 @stage
-def sum_above(source: Source, dice: Dice, n_units: int, scale: float, sums: Floats) -> None:
+def sum_above(source: Source, dice: Dice, beyond: Beyond | None, n_units: int, scale: float, sums: Floats) -> None:
     """Add up weights and their numbers in bins of a factor 2^(1/8) above scale [nb]; bin 0 takes all below."""
     block = new_trials()
     event = np.empty(BLOCK, dtype=np.uint64)
@@ -132,8 +142,8 @@ def sum_above(source: Source, dice: Dice, n_units: int, scale: float, sums: Floa
     for unit in range(n_units):
         for j in range(BLOCK):
             event[j] = np.uint64(unit * BLOCK + j)
-        map_trials(source, dice, event, attempt, block)
-        weigh_trials(dice, block)
+        map_trials(source, dice, beyond, event, attempt, block)
+        weigh_trials(dice, beyond, block)
         for j in range(BLOCK):
             w = block.weight[j]
             level = int(min(max(8.0 / LN2 * log(max(w / scale, 1.0)), 0.0), bins - 1.0))
