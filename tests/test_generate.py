@@ -281,29 +281,40 @@ def test_maximum_is_rarely_exceeded(process, options):
 
 
 CHECK_BITS = """
-import sys
 import numpy as np
 from besfast.constants import M_E, M_PI
 from besfast.rng import ACCEPT_STREAM, key
-from besfast.sim.radiative.adaptation import even_edges
-from besfast.sim.radiative.final_state import energy_spread_stage, momenta
+from besfast.sim.radiative.adaptation import even_edges, even_losses
+from besfast.sim.radiative.events import DecayRadiation, energy_spread_stage, write_events
+from besfast.sim.radiative.line_shape import BARE, line_shape
 from besfast.sim.radiative.phase_space import Region, angular_limits, flux_factor
-from besfast.sim.radiative.sampling import BHABHA, LEPTONS, PIONS, Dice, Source, choose_trials, sum_trials
+from besfast.sim.radiative.radiation import beam_radiation
+from besfast.sim.radiative.sampling import choose_trials
+from besfast.sim.radiative.dice import BHABHA, LEPTONS, PIONS, Beyond, Dice, Source
 
 n = 12
-for kind, mass, flat in ((LEPTONS, M_E, 1.0), (PIONS, M_PI, 1.0), (BHABHA, M_E, 0.01)):
-    limits = np.zeros(3)
-    angular_limits(3.773, 0.15, 0.35, limits)
-    region = Region(3.773, mass, float(limits[2]), 0.25, flat, 0.002, 0.0)
-    dice = Dice(kind, region, flux_factor(region), even_edges(2.0, 2.5, 8), even_edges(limits[0], limits[1], 8))
-    source = Source(*key(2**63 + 5), ACCEPT_STREAM)
-    trial, weight, sqrt_s = np.empty(n, dtype=np.uint64), np.empty(n), np.empty(n)
-    choose_trials(source, dice, 0.0, np.uint64(2**32 - 5), trial, weight)
-    energy_spread_stage(source, np.uint64(2**32 - 5), 3.773, 1e-3, sqrt_s)
-    columns = [np.empty(3 * n) for _ in range(4)]
-    momenta(source, dice, np.uint64(2**32 - 5), trial, sqrt_s, *columns)
-    for column in (trial.astype(float), weight, sqrt_s, *columns):
-        print(*(float(x).hex() for x in column))
+start = np.uint64(2**32 - 5)
+for kind, mass, flat, line in ((LEPTONS, M_E, 1.0, "mu"), (PIONS, M_PI, 1.0, None), (BHABHA, M_E, 0.01, "e")):
+    limits = np.zeros(5)
+    angular_limits(3.773, 0.01, 0.15, 0.35, limits)
+    region = Region(3.773, mass, float(limits[2]), 0.25, limits[3], limits[4], flat, 0.002, 0.09, 0.0)
+    tables = even_edges(2.0, 2.5, 8), even_edges(limits[0], limits[1], 8)
+    dice = Dice(kind, region, flux_factor(), *tables)
+    line = line_shape(line) if line else BARE
+    radiating = Beyond(beam_radiation(3.773, 1e-3), even_losses(), line is not BARE, line)
+    for places, beyond in ((3, None), (7, radiating)):
+        source = Source(*key(2**63 + 5), ACCEPT_STREAM)
+        trial, weight, sqrt_s = np.empty(n, dtype=np.uint64), np.empty(n), np.empty(n)
+        choose_trials(source, dice, beyond, 0.0, start, trial, weight)
+        energy_spread_stage(source, start, 3.773, 1e-3, sqrt_s)
+        kinds = np.array([(13, -1), (-13, 1), *[(22, 0)] * (places - 2)], dtype=np.int32)
+        columns = tuple(np.zeros(places * n) for _ in range(4))
+        pdg, charge = np.zeros(places * n, dtype=np.int32), np.zeros(places * n, dtype=np.int32)
+        offsets = np.zeros(n + 1, dtype=np.int64)
+        decay = None if beyond is None else DecayRadiation(kind == PIONS, 1e-3)
+        write_events(source, dice, beyond, decay, start, trial, sqrt_s, kinds, offsets, columns, pdg, charge)
+        for column in (trial, weight, sqrt_s, *columns, pdg, charge, offsets):
+            print(*(float(x).hex() for x in column))
 """
 
 
@@ -375,7 +386,19 @@ def test_double_counting_is_refused():
         ("dark_photon", {"mass": 0.2}, ValueError, "mass = 0.2, must be"),
         ("dark_photon", {"mass": 2.0, "lepton": "tau"}, ValueError, "lepton = 'tau', must be one of 'mu', 'e'"),
         ("dark_photon", {"mass": 2.0, "epsilon": -1e-3}, ValueError, "epsilon = -0.001"),
-        ("mumu_isr", {"order": "nlo"}, ValueError, "order = 'nlo', must be 'lo'.* for mumu_isr"),
+        ("mumu_isr", {"order": "nlo"}, ValueError, "order = 'nlo', must be 'lo' or 'll' for mumu_isr"),
+        ("mumu_isr", {"soft_cutoff": 1e-3}, ValueError, "soft_cutoff belongs to order = 'll', mumu_isr is asked for"),
+        ("mumu_isr", {"resonances": True}, ValueError, "resonances belongs to order = 'll'"),
+        ("mumu_isr", {"order": "ll", "resonances": 1}, TypeError, "resonances = 1, must be True or False"),
+        ("mumu_isr", {"order": "ll", "soft_cutoff": 0.0}, ValueError, "soft_cutoff = 0.0, must be"),
+        ("mumu_isr", {"theta_gamma_min": 1.6}, ValueError, "theta_gamma_min = 1.6, must be"),
+        (
+            "mumu_isr",
+            {"theta_gamma_min": 0.2, "theta_gamma_max": 0.2},
+            ValueError,
+            "theta_gamma_min = 0.2, must be below",
+        ),
+        ("mumu_isr", {"order": "ll", "energy_spread": 0.02}, ValueError, "energy_spread = 0.02"),
         ("mumu_isr", {"mass_max": 3.773}, ValueError, "mass_max = 3.773"),
         ("mumu_isr", {"mass_min": 2.0, "mass_max": 2.0}, ValueError, "mass_min = 2, must be below mass_max"),
         ("mumu_isr", {"mass_min": 0.1}, ValueError, "mass_min = 0.1, must be a number in \\[0.211317"),

@@ -36,7 +36,7 @@ class Channel:
     #: Matrix element: "annihilation" (radiation from the beams), "bhabha" (s and t channel) or "pions".
     matrix_element: str
     options: Mapping[str, Option]
-    orders: tuple[str, ...] = ("lo",)
+    orders: tuple[str, ...] = ("lo", "ll")
     #: Mass range of the pair [GeV] in which the description holds; the upper end is also bounded by sqrt(s).
     valid_range: tuple[float, float] = (0.0, float("inf"))
     #: Labels of processes whose events are part of this one.

@@ -1,4 +1,4 @@
-"""Four-momenta of accepted trials in the centre of mass, in the order negative particle, positive particle, photon."""
+"""Momenta of the negative particle and of the hard photon, in the frame of the hard sub-process, its beams along z."""
 
 import math
 
@@ -6,33 +6,19 @@ import numpy as np
 
 from ...elementary import sincos2pi
 from ...event import Floats
-from ...kernel import BLOCK, stage
-from ...rng import ENERGY_SPREAD_STREAM, normal2, words
+from ...kernel import stage
 from .phase_space import one_minus_velocity, pair_energy, pair_momentum, photon_direction
-from .sampling import Dice, Source, Words, first_trials, map_trials, new_trials
 
-_ZERO = np.uint64(0)
-_ONE = np.uint64(1)
-_TWO = np.uint64(2)
-_THREE = np.uint64(3)
+#: Four columns: px, py, pz, E [GeV], or cosine and sine of a polar angle and of an azimuth.
+Columns = tuple[Floats, Floats, Floats, Floats]
 
 
 @stage
-def energy_spread_stage(source: Source, start: np.uint64, nominal: float, spread: float, sqrt_s: Floats) -> None:
-    """Draw the centre-of-mass energy of events start.. [GeV]: a normal distribution about the nominal one."""
-    for i in range(np.uint64(sqrt_s.size)):
-        a, b, _, _ = words(source.k0, source.k1, start + i, _ZERO, ENERGY_SPREAD_STREAM, _ZERO)
-        g, _ = normal2(a, b)
-        sqrt_s[i] = nominal + spread * g
-
-
-@stage
-def polar_stage(nominal_sqrt_s: float, minus: Floats, plus: Floats, cosine: Floats, sine: Floats) -> None:
-    """Compute the photon's polar angle; the nominal energy fixed the velocity in minus and plus."""
-    below = one_minus_velocity(nominal_sqrt_s)
-    velocity = 1.0 - below
+def polar_stage(sqrt_s: Floats, minus: Floats, plus: Floats, cosine: Floats, sine: Floats) -> None:
+    """Compute the photon's polar angle; sqrt_s fixed the velocity in minus and plus."""
     for i in range(np.uint64(minus.size)):
-        cosine[i], sine[i] = photon_direction(velocity, below, minus[i], plus[i])
+        below = one_minus_velocity(sqrt_s[i])
+        cosine[i], sine[i] = photon_direction(1.0 - below, below, minus[i], plus[i])
 
 
 @stage
@@ -80,57 +66,37 @@ def norm_stage(x: Floats, y: Floats, z: Floats, norm: Floats) -> None:
 
 
 @stage
-def interleave_stage(first: Floats, last: Floats, total: Floats, scale: float, out: Floats) -> None:
-    """Store a component of the three particles of every event; the second takes what conservation leaves to it."""
-    for i in range(np.uint64(first.size)):
-        j = _THREE * i
-        out[j] = first[i]
-        out[j + _ONE] = scale * total[i] - first[i] - last[i]
-        out[j + _TWO] = last[i]
-
-
-@stage
-def momenta(
-    source: Source,
-    dice: Dice,
-    start: np.uint64,
-    trial: Words,
+def place(
+    lepton_mass: float,
+    nominal: Floats,
     sqrt_s: Floats,
-    px: Floats,
-    py: Floats,
-    pz: Floats,
-    energy: Floats,
+    mass: Floats,
+    minus: Floats,
+    plus: Floats,
+    cosine: Floats,
+    u_phi: Floats,
+    u_azimuth: Floats,
+    angles: Columns,
+    particle: Columns,
+    photon: Columns,
 ) -> None:
-    """Compute the momenta [GeV] of events start.. from their accepted trials, at each event's sqrt_s."""
-    block = new_trials(BLOCK)
-    work = np.empty((12, BLOCK))
-    event = np.empty(BLOCK, dtype=np.uint64)
-    region = dice.region
-    for begin in range(0, trial.size, BLOCK):
-        n = min(BLOCK, trial.size - begin)
-        for j in range(n):
-            event[j] = start + np.uint64(begin + j)
-        t = first_trials(block, n)
-        map_trials(source, dice, event[:n], trial[begin : begin + n], t)
-        x, y, z, e = work[0, :n], work[1, :n], work[2, :n], work[3, :n]
-        kx, ky, kz, k = work[4, :n], work[5, :n], work[6, :n], work[7, :n]
-        cos_theta, sin_theta, cos_phi, sin_phi = work[8, :n], work[9, :n], work[10, :n], work[11, :n]
-        total = sqrt_s[begin : begin + n]
-        polar_stage(region.sqrt_s, t.minus, t.plus, cos_theta, sin_theta)
-        # negative particle: azimuth about the photon, then the photon's polar angle, then the azimuth of the event
-        pair_stage(region.lepton_mass, total, t.mass, t.cosine, z, x, e)
-        angle_stage(t.u_phi, cos_phi, sin_phi)
-        y[:] = 0.0
-        rotate_stage(x, y, cos_phi, sin_phi)
-        rotate_stage(z, x, cos_theta, sin_theta)
-        photon_momentum_stage(total, t.mass, cos_theta, sin_theta, kz, kx)
-        ky[:] = 0.0
-        angle_stage(t.u_azimuth, cos_phi, sin_phi)
-        rotate_stage(x, y, cos_phi, sin_phi)
-        rotate_stage(kx, ky, cos_phi, sin_phi)
-        norm_stage(kx, ky, kz, k)
-        particles = slice(3 * begin, 3 * (begin + n))
-        interleave_stage(x, kx, total, 0.0, px[particles])
-        interleave_stage(y, ky, total, 0.0, py[particles])
-        interleave_stage(z, kz, total, 0.0, pz[particles])
-        interleave_stage(e, k, total, 1.0, energy[particles])
+    """Compute the momenta of the negative particle and of the photon [GeV] at the energies sqrt_s.
+
+    `nominal` is the energy that the photon's angle was drawn at; angles are work space.
+    """
+    x, y, z, e = particle
+    kx, ky, kz, k = photon
+    cos_theta, sin_theta, cos_phi, sin_phi = angles
+    polar_stage(nominal, minus, plus, cos_theta, sin_theta)
+    # negative particle: azimuth about the photon, then the photon's polar angle, then the azimuth of the event
+    pair_stage(lepton_mass, sqrt_s, mass, cosine, z, x, e)
+    angle_stage(u_phi, cos_phi, sin_phi)
+    y[:] = 0.0
+    rotate_stage(x, y, cos_phi, sin_phi)
+    rotate_stage(z, x, cos_theta, sin_theta)
+    photon_momentum_stage(sqrt_s, mass, cos_theta, sin_theta, kz, kx)
+    ky[:] = 0.0
+    angle_stage(u_azimuth, cos_phi, sin_phi)
+    rotate_stage(x, y, cos_phi, sin_phi)
+    rotate_stage(kx, ky, cos_phi, sin_phi)
+    norm_stage(kx, ky, kz, k)

@@ -70,6 +70,10 @@ class LineShape(NamedTuple):
     upsilon3s: Pole
 
 
+_OFF = Pole(1.0, 0.0, 0.0)
+BARE = LineShape(np.zeros(8), *(_OFF,) * 7)
+
+
 @kernel
 def breit_wigner(pole: Pole, q2: float) -> tuple[float, float]:
     """Return real and imaginary part of strength q2 / (q2 - m^2 + i m Gamma)."""
@@ -224,11 +228,12 @@ def dressed_bhabha_stage(
     pz: Floats,
     weight: Floats,
 ) -> None:
-    """Multiply the weights of radiative Bhabha scattering by `bhabha_dressing`; sqrt_s [GeV] of every point."""
+    """Multiply weights of radiative Bhabha scattering by `bhabha_dressing`, which may be infinite where they are 0."""
     for i in range(np.uint64(mass.size)):
         m, w = mass[i], sqrt_s[i]
         k1, k2, k3, k4, d13, d23, d14, d24 = _invariants(w, m, minus[i], plus[i], cosine[i], pz[i], M_E)
-        weight[i] *= bhabha_dressing(line, w * w, m * m, k1, k2, k3, k4, d13, d23, d14, d24)
+        ratio = bhabha_dressing(line, w * w, m * m, k1, k2, k3, k4, d13, d23, d14, d24)
+        weight[i] = weight[i] * ratio if weight[i] > 0.0 else 0.0
 
 
 @stage
@@ -276,15 +281,14 @@ def line_shape(lepton: str, *, vacuum_polarisation: bool = True, resonances: boo
     """
     if lepton not in BRANCHING_FRACTIONS:
         raise ValueError(f"lepton = {lepton!r}, must be 'e' or 'mu'")
-    off = Pole(1.0, 0.0, 0.0)
     hadrons = hadronic_table()
     table = np.zeros(4 * (len(hadrons) + 1))
-    light = (off, off)
+    light = (_OFF, _OFF)
     if vacuum_polarisation:
         _continuum_stage(np.ascontiguousarray(hadrons).reshape(-1).copy(), table)
         states = LIGHT_STATES + NARROW_STATES
         delta = np.empty(len(states))
-        _look_up_stage(LineShape(table, *(off,) * 7), np.array([state.mass * state.mass for state in states]), delta)
+        _look_up_stage(LineShape(table, *(_OFF,) * 7), np.array([state.mass * state.mass for state in states]), delta)
         bare = [_pole(undressed(state, float(one))) for state, one in zip(states, delta, strict=True)]
         for pole in bare:
             _space_like_stage(pole, table)
@@ -292,5 +296,5 @@ def line_shape(lepton: str, *, vacuum_polarisation: bool = True, resonances: boo
     narrow = []
     for state, fraction in zip(NARROW_STATES, BRANCHING_FRACTIONS[lepton], strict=True):
         partial = float(math.sqrt(state.electronic_width * fraction * state.width))
-        narrow.append(_pole(state._replace(electronic_width=partial)) if resonances else off)
+        narrow.append(_pole(state._replace(electronic_width=partial)) if resonances else _OFF)
     return LineShape(table, *light, *narrow)

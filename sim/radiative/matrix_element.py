@@ -138,8 +138,8 @@ def _invariants(
 
 @stage
 def lepton_pair_stage(
-    sqrt_s: float,
     lepton_mass: float,
+    sqrt_s: Floats,
     mass: Floats,
     minus: Floats,
     plus: Floats,
@@ -147,18 +147,21 @@ def lepton_pair_stage(
     pz: Floats,
     weight: Floats,
 ) -> None:
-    """Multiply the weights by the squared matrix element of radiation from the beams, for a lepton pair."""
-    s = sqrt_s * sqrt_s
+    """Multiply the weights by the squared matrix element of radiation from the beams, for a lepton pair.
+
+    Outside the cuts, where the weight is zero already and the matrix element may not be finite, it stays zero.
+    """
     for i in range(np.uint64(mass.size)):
-        m = mass[i]
-        k1, k2, _, _, d13, d23, d14, d24 = _invariants(sqrt_s, m, minus[i], plus[i], cosine[i], pz[i], lepton_mass)
-        weight[i] *= lepton_pair(s, m * m, k1, k2, d13, d23, d14, d24, lepton_mass)
+        m, w = mass[i], sqrt_s[i]
+        k1, k2, _, _, d13, d23, d14, d24 = _invariants(w, m, minus[i], plus[i], cosine[i], pz[i], lepton_mass)
+        square = lepton_pair(w * w, m * m, k1, k2, d13, d23, d14, d24, lepton_mass)
+        weight[i] = weight[i] * square if weight[i] > 0.0 else 0.0
 
 
 @stage
 def pion_pair_stage(
-    sqrt_s: float,
     pion_mass: float,
+    sqrt_s: Floats,
     mass: Floats,
     minus: Floats,
     plus: Floats,
@@ -167,20 +170,20 @@ def pion_pair_stage(
     weight: Floats,
 ) -> None:
     """Multiply the weights by the squared matrix element of radiation from the beams, for point-like pions."""
-    s = sqrt_s * sqrt_s
     for i in range(np.uint64(mass.size)):
-        m = mass[i]
-        k1, k2, _, _, d13, d23, d14, d24 = _invariants(sqrt_s, m, minus[i], plus[i], cosine[i], pz[i], pion_mass)
-        weight[i] *= pion_pair(s, m * m, k1, k2, d13, d23, d14, d24, pion_mass)
+        m, w = mass[i], sqrt_s[i]
+        k1, k2, _, _, d13, d23, d14, d24 = _invariants(w, m, minus[i], plus[i], cosine[i], pz[i], pion_mass)
+        square = pion_pair(w * w, m * m, k1, k2, d13, d23, d14, d24, pion_mass)
+        weight[i] = weight[i] * square if weight[i] > 0.0 else 0.0
 
 
 @stage
 def bhabha_stage(
-    sqrt_s: float, mass: Floats, minus: Floats, plus: Floats, cosine: Floats, pz: Floats, weight: Floats
+    sqrt_s: Floats, mass: Floats, minus: Floats, plus: Floats, cosine: Floats, pz: Floats, weight: Floats
 ) -> None:
     """Multiply the weights by the squared matrix element of radiative Bhabha scattering."""
-    s = sqrt_s * sqrt_s
     for i in range(np.uint64(mass.size)):
-        m = mass[i]
-        k1, k2, k3, k4, d13, d23, d14, d24 = _invariants(sqrt_s, m, minus[i], plus[i], cosine[i], pz[i], M_E)
-        weight[i] *= bhabha(s, m * m, k1, k2, k3, k4, d13, d23, d14, d24)
+        m, w = mass[i], sqrt_s[i]
+        k1, k2, k3, k4, d13, d23, d14, d24 = _invariants(w, m, minus[i], plus[i], cosine[i], pz[i], M_E)
+        square = bhabha(w * w, m * m, k1, k2, k3, k4, d13, d23, d14, d24)
+        weight[i] = weight[i] * square if weight[i] > 0.0 else 0.0

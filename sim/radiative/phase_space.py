@@ -32,9 +32,14 @@ class Region(NamedTuple):
     lepton_cosine: float
     #: Smallest transverse momentum of a lepton [GeV/c]; -1 without a cut.
     lepton_pt_min: float
+    #: 1 - cos of the photon's smallest and largest angle to the nearer beam; 0 and 1 without a cut.
+    photon_near: float
+    photon_far: float
     #: Share of the flat part of the density of cos*; the rest is 1 / (1 + offset - cos*)^2 about the beam's direction.
     flat: float
     offset: float
+    #: Largest transverse momentum of the hard sub-process, as twice its fraction of the sub-process's mass.
+    tilt: float
     #: Factor in place of dm for a pair of fixed mass [GeV]; 0 for a continuum.
     narrow_width: float
 
@@ -46,26 +51,39 @@ def one_minus_velocity(sqrt_s: float) -> float:
     return M_E * M_E / (half * (half + math.sqrt(half * half - M_E * M_E)))
 
 
+@kernel
+def end_of_range(minus: float) -> float:
+    """Return y = atanh(b cos) where 1 - b cos = minus; 0 beyond a right angle."""
+    return max(0.5 * log((2.0 - minus) / minus), 0.0)
+
+
 @stage
-def angular_limits(sqrt_s: float, theta_gamma_max: float, lepton_theta_min: float, limits: Floats) -> None:
-    """Compute the range of |y|, b cos(theta_gamma) = tanh(y), and the cosine of the leptons' smallest angle."""
+def angular_limits(
+    sqrt_s: float, theta_gamma_min: float, theta_gamma_max: float, lepton_theta_min: float, limits: Floats
+) -> None:
+    """Compute the range of |y|, b cos(theta_gamma) = tanh(y), the cosine of the leptons' smallest angle, photon cuts.
+
+    The last two of five limits are 1 - cos of the photon's smallest and largest angle, without cancellation.
+    """
     below = one_minus_velocity(sqrt_s)
     velocity = 1.0 - below
     sine_half, _ = sincos(0.5 * theta_gamma_max)
-    # 1 - b cos(theta) without cancellation; the range begins at 0 where all angles are wanted
-    minus = 2.0 * sine_half * sine_half * velocity + below
-    limits[0] = max(0.5 * log((2.0 - minus) / minus), 0.0)
-    limits[1] = 0.5 * log((2.0 - below) / below)
+    limits[4] = 2.0 * sine_half * sine_half
+    sine_half, _ = sincos(0.5 * theta_gamma_min)
+    limits[3] = 2.0 * sine_half * sine_half
+    limits[0] = end_of_range(limits[4] * velocity + below)
+    limits[1] = end_of_range(limits[3] * velocity + below)
     _, cosine = sincos(lepton_theta_min)
     limits[2] = cosine
 
 
-def flux_factor(region: Region) -> float:
-    """Return what multiplies 2 m dm <|M|^2/e^6> (1 - s'/s) beta in the cross section [nb], angles as fractions."""
-    s = region.sqrt_s**2
-    velocity = math.sqrt(1.0 - 4.0 * M_E**2 / s)
-    # photon: dOmega/4pi = dcos/2 on two sides; one 1 / b is the Jacobian of b cos = tanh y
-    return (4.0 * PI * ALPHA) ** 3 * HBARC2 / (2.0 * s * velocity * velocity * 128.0 * PI**3)
+def flux_factor() -> float:
+    """Return what multiplies 2 m dm <|M|^2/e^6> (1 - s'/s) beta / (s b^2) in the cross section [nb].
+
+    Angles are taken as fractions of their range; b is the beams' velocity.
+    """
+    # photon: dOmega/4pi = dcos/2 on two sides; one 1 / b is the flux, one the Jacobian of b cos = tanh y
+    return (4.0 * PI * ALPHA) ** 3 * HBARC2 / (256.0 * PI**3)
 
 
 @kernel
@@ -115,47 +133,50 @@ def photon_direction(velocity: float, below: float, minus: float, plus: float) -
 
 @kernel
 def largest_cosine(sqrt_s: float, mass: float, lepton_mass: float, cosine: float) -> float:
-    """Return the largest |cos*| at which both leptons stay at least acos(cosine) away from the photon's axis.
+    """Return a bound on |cos*| where both leptons stay at least acos(cosine) away from the photon's axis.
 
     The lepton that flies against the photon is boosted towards the axis; its momentum there is (E_Q z + w) / 2 and its
-    energy (E_Q + w z) / 2 with z = beta |cos*|, so that the bound is the larger root of a quadratic equation in z:
-    (E_Q z + w)^2 = cosine^2 [(E_Q + w z)^2 - 4 m_l^2]. 0 if no direction survives.
+    energy (E_Q + w z) / 2 with z = beta |cos*|. That momentum over energy stays below `cosine` bounds z; for massless
+    leptons it is the cut itself. 0 if no direction survives.
     """
     w = (sqrt_s - mass) * (sqrt_s + mass) / (2.0 * sqrt_s)
     energy = sqrt_s - w
-    c2 = cosine * cosine
-    square = 4.0 * lepton_mass * lepton_mass
-    a = energy * energy - c2 * w * w
-    b = energy * w * (1.0 - c2)
-    c = min(w * w - c2 * (energy * energy - square), 0.0)
-    z = (math.sqrt(b * b - a * c) - b) / a
-    beta = math.sqrt(max(1.0 - square / (mass * mass), 0.0))
+    z = max(energy * cosine - w, 0.0) / (energy - w * cosine)
+    ratio = 2.0 * lepton_mass / mass
+    beta = math.sqrt(max((1.0 - ratio) * (1.0 + ratio), 0.0))
     return min(z / beta, 1.0) if beta > 0.0 else 1.0
 
 
 @stage
 def lepton_cosine_stage(
-    region: Region, u: Floats, mass: Floats, minus: Floats, plus: Floats, cosine: Floats, weight: Floats
+    region: Region,
+    u: Floats,
+    sqrt_s: Floats,
+    mass: Floats,
+    minus: Floats,
+    plus: Floats,
+    away: Floats,
+    cosine: Floats,
+    weight: Floats,
 ) -> None:
     """Draw cos* of the negative particle within the range that can survive the lepton cut.
 
-    A lepton at least theta_min from the beams is at least theta_min - theta_gamma from the photon's axis. The pole of
-    the density lies where an electron keeps its direction; the weight is multiplied by dcos* / 2 over the density.
+    A lepton at least theta_min = acos(away) from the beams is at least theta_min - theta_gamma from the photon's axis.
+    The pole of the density lies where an electron keeps its direction; the weight is multiplied by dcos* / 2 over the
+    density.
     """
-    below = one_minus_velocity(region.sqrt_s)
-    velocity = 1.0 - below
-    sqrt_s, lepton_mass = region.sqrt_s, region.lepton_mass
-    cut_cosine = region.lepton_cosine
-    cut_sine = math.sqrt(1.0 - cut_cosine * cut_cosine)
+    lepton_mass = region.lepton_mass
     top = 1.0 + region.offset
     flat, pole = region.flat, 1.0 - region.flat
     inverse_flat = 1.0 / flat
     inverse_pole = 1.0 / pole if pole > 0.0 else 0.0
     for i in range(np.uint64(u.size)):
-        c, s = photon_direction(velocity, below, minus[i], plus[i])
+        below = one_minus_velocity(sqrt_s[i])
+        c, s = photon_direction(1.0 - below, below, minus[i], plus[i])
         far = abs(c)
-        apart = far * cut_cosine + s * cut_sine if far > cut_cosine else 1.0
-        limit = largest_cosine(sqrt_s, mass[i], lepton_mass, min(apart, 1.0))
+        cut = away[i]
+        apart = far * cut + s * math.sqrt(max((1.0 - cut) * (1.0 + cut), 0.0)) if far > cut else 1.0
+        limit = largest_cosine(sqrt_s[i], mass[i], lepton_mass, min(apart, 1.0))
         norm = top * top - limit * limit
         v = u[i]
         even = limit * (2.0 * v * inverse_flat - 1.0)
@@ -168,15 +189,20 @@ def lepton_cosine_stage(
 
 @stage
 def longitudinal_stage(
-    region: Region, mass: Floats, minus: Floats, plus: Floats, cosine: Floats, u_phi: Floats, pz: Floats
+    lepton_mass: float,
+    sqrt_s: Floats,
+    mass: Floats,
+    minus: Floats,
+    plus: Floats,
+    cosine: Floats,
+    u_phi: Floats,
+    pz: Floats,
 ) -> None:
-    """Compute the momentum of the negative particle along the electron beam in the centre of mass [GeV]."""
-    below = one_minus_velocity(region.sqrt_s)
-    velocity = 1.0 - below
-    sqrt_s, lepton_mass = region.sqrt_s, region.lepton_mass
+    """Compute the momentum of the negative particle along the electron beam in the frame of sqrt_s [GeV]."""
     for i in range(np.uint64(mass.size)):
-        c, s = photon_direction(velocity, below, minus[i], plus[i])
-        along, across = pair_momentum(sqrt_s, mass[i], cosine[i], lepton_mass)
+        below = one_minus_velocity(sqrt_s[i])
+        c, s = photon_direction(1.0 - below, below, minus[i], plus[i])
+        along, across = pair_momentum(sqrt_s[i], mass[i], cosine[i], lepton_mass)
         _, cos_phi = sincos2pi(u_phi[i])
         pz[i] = along * c - across * cos_phi * s
 
@@ -199,33 +225,51 @@ def pair_energy(sqrt_s: float, mass: float, cosine: float, lepton_mass: float) -
     return 0.5 * (sqrt_s - w - w * beta * cosine)
 
 
+@kernel
+def outside(across2: float, along2: float, one_minus_cosine: float) -> bool:
+    """Return whether a momentum with these squares lies at least acos(1 - one_minus_cosine) away from the axis."""
+    cosine = 1.0 - one_minus_cosine
+    return across2 * cosine * cosine >= one_minus_cosine * (2.0 - one_minus_cosine) * along2
+
+
 @stage
 def cuts_stage(
-    region: Region, mass: Floats, minus: Floats, plus: Floats, cosine: Floats, pz: Floats, weight: Floats
+    region: Region,
+    sqrt_s: Floats,
+    mass: Floats,
+    minus: Floats,
+    plus: Floats,
+    cosine: Floats,
+    pz: Floats,
+    weight: Floats,
 ) -> None:
-    """Set the weight to zero outside the lepton cuts; multiply the others by 2 m (1 - s'/s) beta and the Jacobian.
-
-    1 - b^2 cos^2 = minus plus is the Jacobian of b cos = tanh(y).
-    """
-    sqrt_s, lepton_mass = region.sqrt_s, region.lepton_mass
+    """Set the weight to zero where a lepton fails the cuts, in the frame of sqrt_s."""
+    lepton_mass = region.lepton_mass
     square = lepton_mass * lepton_mass
-    velocity = 1.0 - one_minus_velocity(sqrt_s)
-    c2 = region.lepton_cosine * region.lepton_cosine
-    tan2 = (1.0 - c2) / c2 if c2 < 1.0 else -1.0
+    near = 1.0 - region.lepton_cosine
     pt2_min = region.lepton_pt_min * abs(region.lepton_pt_min)
     for i in range(np.uint64(mass.size)):
-        m = mass[i]
-        difference = (sqrt_s - m) * (sqrt_s + m)
-        w = difference / (2.0 * sqrt_s)
-        e3 = pair_energy(sqrt_s, m, cosine[i], lepton_mass)
-        e4 = sqrt_s - w - e3
+        w = (sqrt_s[i] - mass[i]) * (sqrt_s[i] + mass[i]) / (2.0 * sqrt_s[i])
+        e3 = pair_energy(sqrt_s[i], mass[i], cosine[i], lepton_mass)
+        e4 = sqrt_s[i] - w - e3
         z3 = pz[i]
-        z4 = -w * 0.5 * (plus[i] - minus[i]) / velocity - z3
+        z4 = -w * 0.5 * (plus[i] - minus[i]) / (1.0 - one_minus_velocity(sqrt_s[i])) - z3
         z3 = z3 * z3
         z4 = z4 * z4
         pt3 = e3 * e3 - square - z3
         pt4 = e4 * e4 - square - z4
-        inside = (pt3 >= max(tan2 * z3, pt2_min)) & (pt4 >= max(tan2 * z4, pt2_min))
-        beta = math.sqrt(max(1.0 - 4.0 * square / (m * m), 0.0))
-        jacobian = 2.0 * m * difference / (sqrt_s * sqrt_s) * beta * minus[i] * plus[i]
-        weight[i] *= jacobian if inside else 0.0
+        inside = (min(pt3, pt4) >= pt2_min) & outside(pt3, z3, near) & outside(pt4, z4, near)
+        weight[i] = weight[i] if inside else 0.0
+
+
+@stage
+def jacobian_stage(
+    lepton_mass: float, sqrt_s: Floats, mass: Floats, minus: Floats, plus: Floats, weight: Floats
+) -> None:
+    """Multiply the weights by 2 m (1 - s'/s) beta / (s b^2) and by 1 - b^2 cos^2, the Jacobian of b cos = tanh(y)."""
+    for i in range(np.uint64(mass.size)):
+        m, energy = mass[i], sqrt_s[i]
+        velocity = 1.0 - one_minus_velocity(energy)
+        beta = math.sqrt(max(1.0 - 4.0 * lepton_mass * lepton_mass / (m * m), 0.0))
+        scale = energy * energy * velocity
+        weight[i] *= 2.0 * m * (energy - m) * (energy + m) * beta * minus[i] * plus[i] / (scale * scale)

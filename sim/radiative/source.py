@@ -6,18 +6,23 @@ from typing import Any
 
 import numpy as np
 
+from ...arrays import Ints
 from ...event import Floats, TruthEvents, empty_columns
 from ...kernel import BLOCK
 from ...rng import ACCEPT_STREAM, check_seed, key
 from ..processes.protocol import Setting
-from .adaptation import adapt
+from .adaptation import adapt, even_losses
 from .channel import Channel
-from .final_state import energy_spread_stage, momenta
+from .dice import BHABHA, LEPTONS, PIONS, Beyond, Source
+from .events import DecayRadiation, energy_spread_stage, write_events
+from .line_shape import BARE, line_shape
 from .options import check_request
-from .sampling import BHABHA, LEPTONS, PIONS, Source, choose_trials, sum_trials
+from .radiation import VERTEX_CORRECTION, beam_radiation
+from .sampling import choose_trials, sum_trials
 
 _KINDS = {"annihilation": LEPTONS, "bhabha": BHABHA, "pions": PIONS}
 _PHOTON = 22
+_MUON = 13
 
 
 class RadiativeSource:
@@ -36,7 +41,7 @@ class RadiativeSource:
         self.seed = check_seed(setting.seed)
         self.order = setting.order
         self.weighted = setting.weighted
-        request = check_request(process, setting.sqrt_s, setting.energy_spread, setting.options)
+        request = check_request(process, setting.order, setting.sqrt_s, setting.energy_spread, setting.options)
         self.options = request.options
         self.sqrt_s = request.region.sqrt_s
         self.energy_spread = float(setting.energy_spread)
@@ -44,16 +49,42 @@ class RadiativeSource:
         k0, k1 = key(self.seed)
         self._source = Source(k0, k1, ACCEPT_STREAM)
         kind = _KINDS[process.matrix_element]
-        self._dice, self._maximum = adapt(kind, request.region, request.masses, request.rapidities, setting.n_scan)
+        correction = VERTEX_CORRECTION if self.order == "ll" and kind != BHABHA else 1.0
+        self._dice, self._beyond, self._maximum = adapt(
+            kind,
+            request.region,
+            request.masses,
+            request.rapidities,
+            setting.n_scan,
+            None if self.order == "lo" else self._beyond_leading_order(),
+            correction,
+        )
+        self._decay = None
+        if self.options.get("final_state_radiation", False):
+            self._decay = DecayRadiation(kind == PIONS, self.options["soft_cutoff"])
+        photons = 1 if self.order == "lo" else 3 if self._decay is None else 5
+        kinds = [(self._pair.negative, -1), (self._pair.positive, 1), *[(_PHOTON, 0)] * photons]
+        self._kinds = np.array(kinds, dtype=np.int32)
         if self._maximum == 0.0:
             raise ValueError(f"{process.name}: no event passes the cuts {_text(self.options)}")
         self._measure(max(setting.n_cross_section, 1))
+
+    def _beyond_leading_order(self) -> Beyond:
+        """Return additional photons and propagators, not yet adapted."""
+        polarised = self.options.get("vacuum_polarisation", False)
+        resonant = self.options.get("resonances", False)
+        line = BARE
+        if polarised or resonant:
+            lepton = "mu" if abs(self._pair.negative) == _MUON else "e"
+            line = line_shape(lepton, vacuum_polarisation=polarised, resonances=resonant)
+        radiation = beam_radiation(self.sqrt_s, self.options["soft_cutoff"])
+        return Beyond(radiation, even_losses(), polarised or resonant, line)
 
     def _measure(self, n: int) -> None:
         """Measure cross section, efficiency and overflow on trial 0 of n events, in whole blocks."""
         units = (n + BLOCK - 1) // BLOCK
         sums = np.zeros(5)
-        sum_trials(self._source, self._dice, self._maximum, units, sums)
+        sum_trials(self._source, self._dice, self._beyond, self._maximum, units, sums)
         total, square, passed, expected, over = (float(x) for x in sums)
         trials = units * BLOCK
         self.cross_section = total / trials
@@ -65,15 +96,17 @@ class RadiativeSource:
     def events(self, start: int, n: int) -> TruthEvents:
         """Return events start .. start + n.
 
-        Three final particles each: negative, positive, photon. An event that found no trial within 1000 has weight 0.
+        Final particles: negative, positive, hard photon, additional photons of the beams, photons of the pair. An event
+        that found no trial within 1000 has weight 0.
         """
         if start < 0 or n < 0:
             raise ValueError(f"start = {start} and n = {n}, must not be negative")
         first = np.uint64(start)
         trial = np.empty(n, dtype=np.uint64)
-        columns = {**empty_columns("TruthEvents", "event", n), **empty_columns("TruthEvents", "particle", 3 * n)}
+        columns = empty_columns("TruthEvents", "event", n)
         weight: Floats = columns["weight"]
-        choose_trials(self._source, self._dice, 0.0 if self.weighted else self._maximum, first, trial, weight)
+        maximum = 0.0 if self.weighted else self._maximum
+        choose_trials(self._source, self._dice, self._beyond, maximum, first, trial, weight)
         if self.weighted:
             weight /= self._mean_weight
         else:
@@ -83,19 +116,33 @@ class RadiativeSource:
             energy_spread_stage(self._source, first, self.sqrt_s, self.energy_spread, sqrt_s)
         else:
             sqrt_s[:] = self.sqrt_s
-        px, py, pz, energy = (columns[name] for name in ("px", "py", "pz", "energy"))
-        momenta(self._source, self._dice, first, trial, sqrt_s, px, py, pz, energy)
         columns["number"][:] = np.arange(start, start + n)
         columns["process"][:] = 0
-        for i, (pdg, sign) in enumerate(((self._pair.negative, -1), (self._pair.positive, 1), (_PHOTON, 0))):
-            columns["pdg"][i::3] = pdg
-            columns["charge"][i::3] = sign
+        offsets: Ints = np.empty(n + 1, dtype=np.int64)
+        # room for every place: pages that nobody writes cost nothing
+        room = empty_columns("TruthEvents", "particle", len(self._kinds) * n)
+        momenta = (room["px"], room["py"], room["pz"], room["energy"])
+        write_events(
+            self._source,
+            self._dice,
+            self._beyond,
+            self._decay,
+            first,
+            trial,
+            sqrt_s,
+            self._kinds,
+            offsets,
+            momenta,
+            room["pdg"],
+            room["charge"],
+        )
+        columns |= {name: column[: offsets[-1]] for name, column in room.items()}
         columns["status"][:] = 1
         columns["parent"][:] = -1
         for name in ("vx", "vy", "vz", "t"):
-            columns[name] = np.zeros(3 * n)  # pages that nobody writes cost nothing
+            columns[name] = np.zeros(int(offsets[-1]))
         return TruthEvents(
-            offsets=3 * np.arange(n + 1, dtype=np.int64),
+            offsets=offsets,
             **columns,
             processes=self.process.name,
             frame="cm",
