@@ -29,6 +29,8 @@ from .background_models import (
 from .hadronic_sample import TurnedSample
 from .two_photon import TwoPhotonPairs
 
+#: Multiples of the usual number of events for toys with large cross sections.
+EFFORT: Mapping[str, int] = MappingProxyType({"tau_tau": 4, "d0_d0bar": 4, "dplus_dminus": 4})
 #: The centre-of-mass energy [GeV] of the cross sections, and how far from it they are used.
 SQRT_S, NEAR = 3.773, 0.005
 _TRIALS = 2**17

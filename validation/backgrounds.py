@@ -24,6 +24,7 @@ from ..pipeline import Chain
 from ..rng import derive_seed
 from ..samples import PER_FB, Producer
 from .background_samples import (
+    EFFORT,
     MODELS,
     NEAR,
     SQRT_S,
@@ -42,8 +43,8 @@ ERROR_SHARE, YIELD_SHARE = 0.1, 0.005
 CONFIDENCE, _ONE_SIDED = 0.9, 1.2816
 _EXPLANATION = (
     "expected: events in all bins of the search at its luminosity; upper and <: bounds at 90 % confidence, the error "
-    "of the cross section included; error_share, yield_share: largest bound in a bin over the Poisson error and over the "
-    "events of mu mu gamma or e e gamma there"
+    "of the cross section included; error_share, yield_share: largest bound in a bin over the Poisson error and over "
+    "the events of mu mu gamma or e e gamma there"
 )
 #: Width [GeV] of the regions of mass.
 REGION_WIDTH = 0.3
@@ -109,7 +110,10 @@ class Background(NamedTuple):
 #: Rows of the result and the samples each is the sum of, with what has to be known about it.
 ROWS: Mapping[str, tuple[tuple[str, ...], str]] = MappingProxyType(
     {
-        "qqbar": (("qqbar",), "hadron pairs with one photon left out; every event turned in its hadrons' rest frame"),
+        "qqbar": (
+            ("qqbar",),
+            "hadron pairs with one photon left out; selected: pi+ pi- pi0 with and without a photon of a beam",
+        ),
         "tau_tau": (("tau_tau",), "other decays taken to be as efficient as e, mu, pi and rho"),
         "d_dbar": (("d0_d0bar", "dplus_dminus"), "neutral kaons lost; other decays taken to be as efficient"),
         "kaon_pair_gamma": (("kaon_pair_gamma",), ""),
@@ -203,7 +207,7 @@ def neglected_backgrounds(
         detector = derive_seed(seed, "background/detector", name)
         chain = Chain(source, card, search.cuts_by_channel(), search.spectrum.mass_range(), detector)
         relative = known[name].error / known[name].value
-        samples[name] = run_selection(chain, n_events, jobs, source.cross_section, relative)
+        samples[name] = run_selection(chain, EFFORT.get(name, 1) * n_events, jobs, source.cross_section, relative)
     yields = qed_yields(card, search, n_events, seed, jobs)
     make = partial(_background, search=search, samples=samples, known=known, yields=yields)
     return [make(process, channel) for process in ROWS for channel in range(len(CHANNELS))]
@@ -223,15 +227,17 @@ def _background(
     total = sum(part.cross_section for part in parts)
     to_events = search.luminosity * PER_FB
 
+    def chosen(part: Selected, low: float, high: float) -> NDArray[np.bool_]:
+        """Return which events are of the channel, in a range of mass and outside the gap."""
+        outside = np.any([(part.mass >= a) & (part.mass < b) for a, b in edges], axis=0)
+        inside: NDArray[np.bool_] = outside & (part.channel == channel) & (part.mass >= low) & (part.mass < high)
+        return inside
+
     def expected(low: float, high: float) -> tuple[float, float]:
         """Return the cross section after the selection [nb], and its bound."""
-        value = upper = 0.0
-        for part in parts:
-            chosen = (part.channel == channel) & (part.mass >= low) & (part.mass < high)
-            chosen &= np.any([(part.mass >= a) & (part.mass < b) for a, b in edges], axis=0)
-            one, most = bound(part, chosen)
-            value, upper = value + part.cross_section * one, upper + part.cross_section * most
-        return value, upper
+        both = np.array([bound(part, chosen(part, low, high)) for part in parts])
+        value, upper = np.array([part.cross_section for part in parts]) @ both
+        return float(value), float(upper)
 
     regions = []
     for number, (low, high) in enumerate(edges):
@@ -241,7 +247,7 @@ def _background(
     value, upper = expected(*search.spectrum.mass_range())
     error = math.hypot(*(part.cross_section * part.relative_error for part in parts))
     sources = "; ".join(dict.fromkeys(known[name].source for name in names))
-    selected = sum(int(np.count_nonzero(part.channel == channel)) for part in parts)
+    selected = sum(int(np.count_nonzero(chosen(part, *search.spectrum.mass_range()))) for part in parts)
     return Background(
         process,
         CHANNELS[channel],

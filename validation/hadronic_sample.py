@@ -44,9 +44,8 @@ class TurnedSample:
         self._turned: NDArray[np.bool_] = ~beamlike
         self._momenta = momenta
         hadronic = final & self._turned
-        self._system = np.stack(
-            [np.bincount(event, weights=row * hadronic, minlength=truth.n_events) for row in momenta]
-        )
+        totals = [np.bincount(event, weights=row * hadronic, minlength=truth.n_events) for row in momenta]
+        self._system: Floats = np.array(totals, dtype=np.float64)
         light = hadronic & (truth.pdg == _PHOTON)
         photons = np.bincount(event, weights=light & (momenta[3] > _SOFT), minlength=truth.n_events)
         charged = np.bincount(event, weights=hadronic & (truth.charge != 0), minlength=truth.n_events)
@@ -62,7 +61,7 @@ class TurnedSample:
         chosen = number % truth.n_events
         counts = np.diff(truth.offsets)[chosen]
         offsets: Ints = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts)])
-        row = np.repeat(np.arange(n), counts)
+        row: Ints = np.repeat(np.arange(n, dtype=np.int64), counts)
         index = np.arange(offsets[-1]) - offsets[row] + truth.offsets[chosen[row]]
         momenta = self._momenta[:, index]
         moved = np.flatnonzero(self._turned[index])
