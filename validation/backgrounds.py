@@ -101,10 +101,15 @@ class Background(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """Negligible, or the size: bounds where nothing else is known."""
+        """Negligible by its bound, or the size with its bound, each where it is largest."""
         if self.error_share < ERROR_SHARE and self.yield_share < YIELD_SHARE:
             return "negligible"
-        return f"up to {self.error_share:.2g} sigma of a bin, {100.0 * self.yield_share:.2g} % of its events"
+        error = max(region.expected / math.sqrt(region.qed_events) for region in self.regions)
+        share = max(region.expected / region.qed_events for region in self.regions)
+        return (
+            f"{error:.2g} (< {self.error_share:.2g}) sigma of a bin, "
+            f"{100.0 * share:.2g} (< {100.0 * self.yield_share:.2g}) % of its events"
+        )
 
 
 #: Rows of the result and the samples each is the sum of, with what has to be known about it.
