@@ -36,8 +36,9 @@ from besfast.validation.background_models import (
     hadron_pair_table,
     tau_pair_cross_section,
 )
+from besfast.validation.background_report import write_backgrounds
 from besfast.validation.background_samples import MODELS, Selected, cross_sections, packaged_hadronic, source_of
-from besfast.validation.backgrounds import Region, bound, mass_regions, poisson_upper, write_backgrounds
+from besfast.validation.backgrounds import Region, bound, mass_regions, poisson_upper
 from besfast.validation.decays import Mode, antiparticle, charge_of, leptonic, phase_space, product
 from besfast.validation.hadronic_sample import TurnedSample
 from scipy.integrate import quad
