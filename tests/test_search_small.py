@@ -15,8 +15,6 @@ SMALL = {
     "simulated = 8_000_000\nslices = 16": "simulated = 131072\nslices = 2",
     "simulated = 1_000_000": "simulated = 65536",
     "simulated = 300_000": "simulated = 65536",
-    "simulated = 200_000": "simulated = 65536",
-    "simulated = 100_000": "simulated = 65536",
     "mass_step = 0.1 ": "mass_step = 0.3 ",
     "events = 20000": "events = 2048",
 }
