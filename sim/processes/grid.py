@@ -14,7 +14,7 @@ from ..radiative.adaptation import equal_cells, even_edges
 #: Cells per dimension.
 CELLS = 64
 #: Lowest density of a cell relative to the mean, so that no place is left out for lack of scanned points.
-_FLOOR = 0.05
+_FLOOR = 0.1
 #: A weight that varies by less has nothing to adapt to.
 _FLAT = 1e-9
 _BELOW_ONE = 1.0 - 2.0**-53

@@ -40,6 +40,8 @@ MAX_TRIALS = 10_000
 _LEAST_EFFICIENCY = 2e-3
 #: What the maximum is raised by over the scanned one.
 _MARGIN = 1.1
+#: Share of the cross section that may lie beyond the maximum where that makes it much smaller.
+_EXCESS = 3e-5
 #: A weight that varies by less is as good as constant: its scanned maximum needs no margin.
 _FLAT = 1e-9
 _SCAN_SEED = 20180415
@@ -98,6 +100,22 @@ def spread_stage(k0: np.uint64, k1: np.uint64, event: Keys, nominal: float, spre
         a, b, _, _ = words(k0, k1, event[i], np.uint64(0), ENERGY_SPREAD_STREAM, np.uint64(0))
         g, _ = normal2(a, b)
         sqrt_s[i] = nominal + spread * g
+
+
+def chosen_maximum(weight: Floats) -> float:
+    """Return the maximum for acceptance and rejection from scanned weights.
+
+    A little above the largest, unless a few weights far above the others would slow down everything: where leaving
+    `_EXCESS` of the cross section beyond the maximum lowers it by half, it is. Overflow is counted in any case.
+    """
+    ordered = np.sort(weight)[::-1]
+    highest, lowest = float(ordered[0]), float(ordered[-1])
+    if highest - lowest <= _FLAT * highest:
+        return (1.0 + _FLAT) * highest
+    # the sum of what the largest k weights exceed the next one by
+    excess = np.cumsum(ordered)[:-1] - np.arange(1, len(ordered)) * ordered[1:]
+    bearable = float(ordered[np.searchsorted(excess, _EXCESS * float(np.cumsum(ordered)[-1]))])
+    return bearable if bearable < 0.5 * _MARGIN * highest else _MARGIN * highest
 
 
 class ModelSource:
@@ -173,11 +191,8 @@ class ModelSource:
 
     def _scan_maximum(self) -> float:
         """Return the maximum of the weight [nb] for acceptance and rejection."""
-        lowest, highest = math.inf, 0.0
-        for part in range(max(self.setting.n_scan // _BATCH, 1)):
-            _, weight = self._scan(f"maximum {part}", _BATCH)
-            lowest, highest = min(lowest, float(weight.min())), max(highest, float(weight.max()))
-        return (1.0 + _FLAT if highest - lowest <= _FLAT * highest else _MARGIN) * highest
+        parts = range(max(self.setting.n_scan // _BATCH, 1))
+        return chosen_maximum(np.concatenate([self._scan(f"maximum {part}", _BATCH)[1] for part in parts]))
 
     def _measure(self) -> None:
         """Measure cross section, efficiency and overflow on trial 0, unit by unit in order."""
