@@ -12,7 +12,7 @@ from ...kernel import stage
 from ..radiative.adaptation import equal_cells, even_edges
 
 #: Cells per dimension.
-CELLS = 64
+CELLS = 128
 #: Lowest density of a cell relative to the mean, so that no place is left out for lack of scanned points.
 _FLOOR = 0.1
 #: A weight that varies by less has nothing to adapt to.
@@ -34,10 +34,10 @@ def cell_stage(edges: Floats, u: Floats, weight: Floats) -> None:
 
 
 class Grid:
-    """Cells of all dimensions of a unit cube, even ones to begin with."""
+    """Cells of all dimensions of a unit cube, even ones where none are given."""
 
-    def __init__(self, dimensions: int) -> None:
-        self._edges = [even_edges(0.0, 1.0, CELLS) for _ in range(dimensions)]
+    def __init__(self, dimensions: int, edges: list[Floats] | None = None) -> None:
+        self._edges = edges or [even_edges(0.0, 1.0, CELLS) for _ in range(dimensions)]
 
     def mapped(self, raw: Floats) -> tuple[Floats, Floats]:
         """Return what the grid makes of uniform numbers (dimensions, n), and one over their density (n,)."""
@@ -46,21 +46,22 @@ class Grid:
             cell_stage(edges, one, jacobian)
         return u, jacobian
 
-    def adapt(self, raw: Floats, weight: Floats) -> None:
-        """Adapt the cells to weights at uniform numbers (dimensions, n) before the map.
+    def adapted(self, raw: Floats, weight: Floats) -> "Grid":
+        """Return a grid adapted to weights at uniform numbers (dimensions, n) before the map.
 
         The variance of the weights is least where the density follows the root of the mean square, over the other
         dimensions, of weight times density; their maximum, where it follows the largest. In between the fourth root of
         the mean fourth power is taken: that of the sum of w^4 in a cell over its width.
         """
         if weight.max() - weight.min() <= _FLAT * weight.max():
-            return
+            return self
         square = weight * weight
         fourth = square * square
-        for dimension, edges in enumerate(self._edges):
-            cell = np.minimum((raw[dimension] * CELLS).astype(np.int64), CELLS - 1)
-            sums = np.bincount(cell, weights=fourth, minlength=CELLS).astype(np.float64)
-            self._edges[dimension] = _adapted(edges, sums)
+        new = []
+        for edges, one in zip(self._edges, raw):
+            cell = np.minimum((one * CELLS).astype(np.int64), CELLS - 1)
+            new.append(_adapted(edges, np.bincount(cell, weights=fourth, minlength=CELLS).astype(np.float64)))
+        return Grid(len(new), new)
 
 
 def _adapted(edges: Floats, sums: Floats) -> Floats:

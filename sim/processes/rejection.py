@@ -33,15 +33,16 @@ from .options import Option, check_options
 from .protocol import EventSource, Setting
 from .records import truth_of
 
-#: Rounds of the adaptation.
-_ROUNDS = 5
+#: Rounds of the adaptation, the last of which only tells how good the grid of the one before is.
+_ROUNDS = 10
 #: Trials of an event before it is given up, and the efficiency below which that could happen to one in 1e8.
 MAX_TRIALS = 10_000
 _LEAST_EFFICIENCY = 2e-3
 #: What the maximum is raised by over the scanned one.
 _MARGIN = 1.1
 #: Share of the cross section that may lie beyond the maximum where that makes it much smaller.
-_EXCESS = 3e-5
+_EXCESS = 1e-4
+_WORTH = 0.8
 #: A weight that varies by less is as good as constant: its scanned maximum needs no margin.
 _FLAT = 1e-9
 _SCAN_SEED = 20180415
@@ -94,10 +95,15 @@ def uniforms_stage(
 
 
 @stage
-def spread_stage(k0: np.uint64, k1: np.uint64, event: Keys, nominal: float, spread: float, sqrt_s: Floats) -> None:
-    """Draw the centre-of-mass energy of events [GeV]: a normal distribution about the nominal one."""
+def spread_stage(
+    k0: np.uint64, k1: np.uint64, event: Keys, trial: Keys, nominal: float, spread: float, sqrt_s: Floats
+) -> None:
+    """Draw the centre-of-mass energy of trials [GeV]: a normal distribution about the nominal one.
+
+    Each trial has its own, so that more events are accepted where the cross section is larger.
+    """
     for i in range(np.uint64(event.size)):
-        a, b, _, _ = words(k0, k1, event[i], np.uint64(0), ENERGY_SPREAD_STREAM, np.uint64(0))
+        a, b, _, _ = words(k0, k1, event[i], trial[i], ENERGY_SPREAD_STREAM, np.uint64(0))
         g, _ = normal2(a, b)
         sqrt_s[i] = nominal + spread * g
 
@@ -106,7 +112,7 @@ def chosen_maximum(weight: Floats) -> float:
     """Return the maximum for acceptance and rejection from scanned weights.
 
     A little above the largest, unless a few weights far above the others would slow down everything: where leaving
-    `_EXCESS` of the cross section beyond the maximum lowers it by half, it is. Overflow is counted in any case.
+    `_EXCESS` of the cross section beyond the maximum lowers it by a fifth, it is. Overflow is counted in any case.
     """
     ordered = np.sort(weight)[::-1]
     highest, lowest = float(ordered[0]), float(ordered[-1])
@@ -115,7 +121,7 @@ def chosen_maximum(weight: Floats) -> float:
     # the sum of what the largest k weights exceed the next one by
     excess = np.cumsum(ordered)[:-1] - np.arange(1, len(ordered)) * ordered[1:]
     bearable = float(ordered[np.searchsorted(excess, _EXCESS * float(np.cumsum(ordered)[-1]))])
-    return bearable if bearable < 0.5 * _MARGIN * highest else _MARGIN * highest
+    return bearable if bearable < _WORTH * _MARGIN * highest else _MARGIN * highest
 
 
 class ModelSource:
@@ -162,7 +168,7 @@ class ModelSource:
             uniforms_stage(*keys, event, trial, stream, np.uint64(block), raw[2 * block], raw[2 * block + 1])
         sqrt_s = np.full(len(event), float(self.setting.sqrt_s))
         if self.setting.energy_spread > 0.0:
-            spread_stage(*keys, event, self.setting.sqrt_s, self.setting.energy_spread, sqrt_s)
+            spread_stage(*keys, event, trial, self.setting.sqrt_s, self.setting.energy_spread, sqrt_s)
         u, jacobian = self._grid.mapped(raw[:n_uniforms])
         points = self._model.points(u, sqrt_s)
         weight = points.weight * jacobian
@@ -182,12 +188,19 @@ class ModelSource:
         return raw[:-1], points.weight
 
     def _adapt(self) -> None:
-        """Adapt the grid; a round in which no trial passes the cuts leaves it as it is."""
-        n = max(self.setting.n_scan // 16, BLOCK)
+        """Adapt the grid in rounds, and keep the one of the best efficiency.
+
+        A few large weights can spoil a round. One in which no trial passes the cuts leaves the grid as it is.
+        """
+        n = max(self.setting.n_scan // 8, BLOCK)
+        best, chosen = -1.0, self._grid
         for number in range(_ROUNDS):
             raw, weight = self._scan(f"adapt {number}", n)
             if weight.any():
-                self._grid.adapt(raw, weight)
+                efficiency = float(np.cumsum(weight)[-1]) / n / chosen_maximum(weight)
+                best, chosen = max((best, chosen), (efficiency, self._grid), key=lambda pair: pair[0])
+                self._grid = self._grid.adapted(raw, weight)
+        self._grid = chosen
 
     def _scan_maximum(self) -> float:
         """Return the maximum of the weight [nb] for acceptance and rejection."""
