@@ -465,9 +465,12 @@ def radiating(power, cutoff=1e-6, seed=20, n=2**20):
     return ModelSource(process, Setting(E_CM, seed, "ll", False, 0.0, n, 2**17, {}))
 
 
-@pytest.mark.parametrize("power", [0.0, 2.0, 4.0])
-def test_convolution_with_the_beams(power):
-    """sigma = int dx R(x) sigma_0(s (1 - x)), R the radiator of two beams, above sqrt(s') = 1 GeV (0.1 %)."""
+@pytest.mark.parametrize(("power", "tolerance"), [(0.0, 1e-3), (2.0, 1e-3), (4.0, 5e-3)])
+def test_convolution_with_the_beams(power, tolerance):
+    """sigma = int dx R(x) sigma_0(s (1 - x)), R the radiator of two beams, above sqrt(s') = 1 GeV.
+
+    With photons at an angle Q^2 is above z1 z2 s, which lowers a steep cross section: 0.36 % for 1 / s^2.
+    """
     source = radiating(power)
     slope = 2.0 * ALPHA / PI * (np.log(E_CM**2 / M_E**2) - 1.0)
     edge = 1.0 - 1.0 / E_CM**2
@@ -476,7 +479,7 @@ def test_convolution_with_the_beams(power):
     flat = beam_radiator(x, slope) / (slope * x ** (slope - 1.0)) * (E_CM**2 * (1.0 - x)) ** (-0.5 * power)
     expected = np.trapezoid(np.append(flat[0], flat), np.append(0.0, v))
     assert source.cross_section_error < 6e-4 * expected
-    assert abs(source.cross_section - expected) < 1e-3 * expected + 2.0 * source.cross_section_error
+    assert abs(source.cross_section - expected) < tolerance * expected + 2.0 * source.cross_section_error
 
 
 def test_photons_of_the_beams():

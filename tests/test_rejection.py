@@ -182,8 +182,8 @@ def test_energy_follows_the_cross_section(known):
         (lambda x, y, s: np.where(x > 0.99, np.inf, 1.0), "toy: weight inf"),
         (lambda x, y, s: x - 0.1, "toy: weight -0.0.*, must be finite and not negative"),
         (
-            lambda x, y, s: np.where(abs(x - y) < 1e-4, 1.0, 0.0),
-            "toy: 0.0002 of the trials .*; weighted events or other",
+            lambda x, y, s: np.where((1000.0 * x + 777.0 * y) % 1.0 < 5e-4, 1.0, 0.0),
+            "toy: .* of the trials are accepted, must be 0.002 at least; weighted events or other",
         ),
     ],
 )
