@@ -162,6 +162,15 @@ def test_overflow_is_counted(known):
     assert 0.0 < generator.overflow < 1e-3
 
 
+def test_energy_spread(known):
+    """Of a constant cross section the energies are normal (KS, p > 1e-3), and the cross section stays (0.1 %)."""
+    generator = Generator(known(smooth), seed=22, sqrt_s=2.0, energy_spread=1e-3)
+    assert abs(generator.cross_section - 10.0) < 3.0 * generator.cross_section_error < 0.03
+    assert generator.efficiency > 0.5
+    energy = generator.events(0, 50_000).event_sqrt_s
+    assert stats.kstest((energy - 2.0) / 1e-3, stats.norm.cdf).pvalue > 1e-3
+
+
 def test_energy_follows_the_cross_section(known):
     """Of a cross section that rises with energy events have the higher energies: mean shifted by spread^2 slope."""
     spread = 2e-3

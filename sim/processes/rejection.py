@@ -14,19 +14,11 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Bools, Floats, Keys
+from ...constants import PI
+from ...elementary import exp
 from ...event import TruthEvents, concatenate
 from ...kernel import BLOCK, stage
-from ...rng import (
-    ACCEPT_STREAM,
-    ENERGY_SPREAD_STREAM,
-    SCAN_STREAM,
-    check_seed,
-    derive_seed,
-    key,
-    normal2,
-    uniform53,
-    words,
-)
+from ...rng import ACCEPT_STREAM, SCAN_STREAM, check_seed, derive_seed, key, uniform53, words
 from .grid import Grid
 from .model import Model, Points
 from .options import Option, check_options
@@ -48,8 +40,9 @@ _FLAT = 1e-9
 _SCAN_SEED = 20180415
 #: Trials that are made at once.
 _BATCH = 16 * BLOCK
-#: Energy spreads between sqrt(s) and what a process needs; a normal number of `rng` never exceeds 6.7.
+#: Range of sqrt(s) in energy spreads: 3e-12 lies beyond.
 SPREADS = 7.0
+_EVEN = 2.0 * SPREADS / math.sqrt(2.0 * PI)
 
 
 @dataclass(frozen=True)
@@ -95,17 +88,15 @@ def uniforms_stage(
 
 
 @stage
-def spread_stage(
-    k0: np.uint64, k1: np.uint64, event: Keys, trial: Keys, nominal: float, spread: float, sqrt_s: Floats
-) -> None:
-    """Draw the centre-of-mass energy of trials [GeV]: a normal distribution about the nominal one.
+def spread_stage(nominal: float, spread: float, u: Floats, sqrt_s: Floats, weight: Floats) -> None:
+    """Draw the centre-of-mass energy of trials [GeV], even between +-7 spreads; the weight takes the normal density.
 
-    Each trial has its own, so that more events are accepted where the cross section is larger.
+    The grid then follows normal distribution and cross section alike, of which a narrow resonance leaves little.
     """
-    for i in range(np.uint64(event.size)):
-        a, b, _, _ = words(k0, k1, event[i], trial[i], ENERGY_SPREAD_STREAM, np.uint64(0))
-        g, _ = normal2(a, b)
-        sqrt_s[i] = nominal + spread * g
+    for i in range(np.uint64(u.size)):
+        t = SPREADS * (2.0 * u[i] - 1.0)
+        sqrt_s[i] = nominal + spread * t
+        weight[i] *= _EVEN * exp(-0.5 * t * t)
 
 
 def chosen_maximum(weight: Floats) -> float:
@@ -133,7 +124,7 @@ class ModelSource:
         self._check_beams()
         self.options = check_options(process.name, process.options, setting.options)
         self._model = process.build(setting.order, float(setting.sqrt_s), self.options)
-        self._grid = Grid(self._model.n_uniforms)
+        self._grid = Grid(self._model.n_uniforms + (self.setting.energy_spread > 0.0))
         self._key = key(self.setting.seed)
         self._adapt()
         self._maximum = self._scan_maximum()
@@ -162,23 +153,24 @@ class ModelSource:
         self, keys: tuple[np.uint64, np.uint64], stream: np.uint64, event: Keys, trial: Keys
     ) -> tuple[Floats, Floats, Points]:
         """Return uniform numbers before the grid, the one for acceptance last, sqrt(s) [GeV] and weighted points."""
-        n_uniforms = self._model.n_uniforms
-        raw = np.empty((n_uniforms + 1 + (n_uniforms + 1) % 2, len(event)))
+        n = self._model.n_uniforms
+        dimensions = n + (self.setting.energy_spread > 0.0)
+        raw = np.empty((dimensions + 1 + (dimensions + 1) % 2, len(event)))
         for block in range(len(raw) // 2):
             uniforms_stage(*keys, event, trial, stream, np.uint64(block), raw[2 * block], raw[2 * block + 1])
+        u, weight = self._grid.mapped(raw[:dimensions])
         sqrt_s = np.full(len(event), float(self.setting.sqrt_s))
-        if self.setting.energy_spread > 0.0:
-            spread_stage(*keys, event, trial, self.setting.sqrt_s, self.setting.energy_spread, sqrt_s)
-        u, jacobian = self._grid.mapped(raw[:n_uniforms])
-        points = self._model.points(u, sqrt_s)
-        weight = points.weight * jacobian
+        if dimensions > n:
+            spread_stage(float(self.setting.sqrt_s), float(self.setting.energy_spread), u[n], sqrt_s, weight)
+        points = self._model.points(u[:n], sqrt_s)
+        weight = points.weight * weight
         if not (weight.min() >= 0.0 and weight.max() < math.inf):
             bad = int(np.flatnonzero(~((weight >= 0.0) & (weight < math.inf)))[0])
             raise ValueError(
                 f"{self.process.name}: weight {weight[bad]} in trial {trial[bad]} of event {event[bad]}, "
                 "must be finite and not negative"
             )
-        return raw[: n_uniforms + 1], sqrt_s, points._replace(weight=weight)
+        return raw[: dimensions + 1], sqrt_s, points._replace(weight=weight)
 
     def _scan(self, name: str, n: int) -> tuple[Floats, Floats]:
         """Return uniform numbers before the grid and weights of a scan, which has a seed of its own."""
