@@ -3,6 +3,9 @@
 import functools
 from typing import Any
 
+#: Numbers of dark matter and its mediators, all neutral; tables of older schemes give some of them charges.
+_DARK = range(51, 61)
+
 
 def _table_entry(pdg: int) -> Any:
     """Return the particle of the table, None if it is not there."""
@@ -22,6 +25,8 @@ def charge(pdg: int) -> int | None:
     """
     from particle import PDGID
 
+    if abs(pdg) in _DARK:
+        return 0
     entry = _table_entry(pdg)
     thirds = PDGID(pdg).three_charge if entry is None else entry.three_charge
     return None if thirds is None or thirds % 3 else int(thirds) // 3
