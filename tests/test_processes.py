@@ -318,6 +318,17 @@ def test_three_photons_soft_limit():
         assert value * omega**2 * (1.0 - soft**2) / 4.0 == pytest.approx(two, rel=1e-4)
 
 
+def test_third_photon_by_radiation():
+    """Leading logarithms give a third photon at wide angles 12 +- 2 % more often than the matrix element does."""
+    cuts = {"theta_gamma_min": 0.2, "energy_gamma_min": 0.1}
+    generator = Generator("gamma_gamma", seed=23, order="ll", **cuts)
+    truth = generator.events(0, 200_000)
+    inside = (abs(truth.pz) < np.cos(0.2) * truth.energy) & (truth.energy > 0.1)
+    photons = np.bincount(event_of(truth)[inside], minlength=truth.n_events)
+    exact = Generator("three_gamma", seed=23, **cuts).cross_section
+    assert generator.cross_section * np.mean(photons >= 3) / exact == pytest.approx(1.12, abs=0.03)
+
+
 def test_three_gamma_by_another_phase_space():
     """The cross section within 1 % of a flat phase-space integral with another generator of random numbers."""
     cuts = {"theta_gamma_min": 0.5, "energy_gamma_min": 0.3}

@@ -1,4 +1,8 @@
-"""e+ e- -> gamma gamma with the mass of the electron."""
+"""e+ e- -> gamma gamma with the mass of the electron.
+
+With radiation from the beams (order "ll") a third photon of more than 0.1 GeV at more than 0.2 rad comes 12 % more often
+than by the matrix element of `three_gamma` at sqrt(s) = 3.773 GeV, one of more than 0.3 GeV 25 % more often.
+"""
 
 import math
 from typing import Any
@@ -87,7 +91,7 @@ GAMMA_GAMMA = ModelProcess(
     build=_build,
     options=choose(theta_gamma_min=0.0, energy_gamma_min=0.0, mass_min=1.0, soft_cutoff=1e-3),
     orders=("lo", "ll"),
-    validity="ll: photons at angles of the order of one; nearer to a beam the scale of radiation is |t|, not s",
+    validity="ll: pair at wide angles, since nearer to a beam the scale is |t|, not s; a third hard photon to 10-25 %",
     reference="Peskin and Schroeder (1995), eq. 5.106; structure functions: Skrzypek and Jadach, Z. Phys. C 49 (1991)",
     parts={"ll": ("three_gamma",)},
 )

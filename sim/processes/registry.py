@@ -8,6 +8,7 @@ from ..radiative.processes import RADIATIVE
 from .gamma_dark_photon import GAMMA_DARK_PHOTON_INVISIBLE
 from .gamma_gamma import GAMMA_GAMMA
 from .jpsi_gamma_alp import JPSI_GAMMA_ALP
+from .mumu_zprime import MUMU_ZPRIME
 from .particle_gun import PARTICLE_GUN
 from .protocol import Process
 from .three_gamma import THREE_GAMMA
@@ -21,6 +22,7 @@ _MODELS: tuple[Process, ...] = (
     GAMMA_GAMMA,
     THREE_GAMMA,
     JPSI_GAMMA_ALP,
+    MUMU_ZPRIME,
     PARTICLE_GUN,
 )
 _PROCESSES: dict[str, Process] = {process.name: process for process in (*RADIATIVE, *_MODELS)}

@@ -34,7 +34,7 @@ _LEAST_EFFICIENCY = 2e-3
 _MARGIN = 1.1
 #: Share of the cross section that may lie beyond the maximum where that makes it much smaller.
 _EXCESS = 1e-4
-_WORTH = 0.8
+_WORTH = 0.5
 #: A weight that varies by less is as good as constant: its scanned maximum needs no margin.
 _FLAT = 1e-9
 _SCAN_SEED = 20180415
@@ -103,7 +103,7 @@ def chosen_maximum(weight: Floats) -> float:
     """Return the maximum for acceptance and rejection from scanned weights.
 
     A little above the largest, unless a few weights far above the others would slow down everything: where leaving
-    `_EXCESS` of the cross section beyond the maximum lowers it by a fifth, it is. Overflow is counted in any case.
+    `_EXCESS` of the cross section beyond the maximum lowers it by half, it is. Overflow is counted in any case.
     """
     ordered = np.sort(weight)[::-1]
     highest, lowest = float(ordered[0]), float(ordered[-1])
