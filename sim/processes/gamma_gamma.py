@@ -1,7 +1,7 @@
 """e+ e- -> gamma gamma with the mass of the electron.
 
-With radiation from the beams (order "ll") a third photon of more than 0.1 GeV at more than 0.2 rad comes 12 % more often
-than by the matrix element of `three_gamma` at sqrt(s) = 3.773 GeV, one of more than 0.3 GeV 25 % more often.
+With radiation from the beams (order "ll") a third photon of more than 0.1 GeV at more than 0.2 rad comes 12 % more
+often than by the matrix element of `three_gamma` at sqrt(s) = 3.773 GeV; one of more than 0.3 GeV 25 % more often.
 """
 
 import math
