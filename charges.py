@@ -1,30 +1,10 @@
-"""Electric charges of particles by their PDG numbers (PDG, "Monte Carlo particle numbering scheme")."""
-
-import functools
+"""Electric charges of the particles of events, by their PDG numbers."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Ints
-
-#: Numbers of dark matter and its mediators, all neutral; tables of older schemes give some of them charges.
-_DARK = range(51, 61)
-
-
-@functools.cache
-def charge(pdg: int) -> int | None:
-    """Return the charge [e] of a PDG number, by the table or by the numbering scheme; None if neither knows."""
-    from particle import PDGID, InvalidParticle, Particle, ParticleNotFound
-
-    if abs(pdg) in _DARK:
-        return 0
-    try:
-        thirds = Particle.from_pdgid(pdg).three_charge
-    except (InvalidParticle, ParticleNotFound):
-        thirds = PDGID(pdg).three_charge
-    if thirds is None or thirds % 3:
-        return None
-    return int(thirds) // 3
+from .pdg import charge
 
 
 def charges(pdg: NDArray[np.int32], number: Ints, source: object) -> NDArray[np.int32]:

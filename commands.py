@@ -66,11 +66,10 @@ def generate(options: argparse.Namespace) -> None:
         for truth in ordered_map(generator.events, n_events, jobs):
             writer.append(truth)
             bar.update(truth.n_events)
-    say(
-        options,
-        f"{options.process}: {n_events} events, seed {options.seed}, cross section "
-        f"{generator.cross_section:.6g} +- {generator.cross_section_error:.2g} nb -> {options.output}",
-    )
+    sigma = f"cross section {generator.cross_section:.6g} +- {generator.cross_section_error:.2g} nb"
+    if np.isnan(generator.cross_section):
+        sigma = "no cross section"
+    say(options, f"{options.process}: {n_events} events, seed {options.seed}, {sigma} -> {options.output}")
 
 
 def simulate(options: argparse.Namespace) -> None:

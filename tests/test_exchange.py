@@ -9,9 +9,9 @@ import numpy as np
 import pyhepmc
 import pytest
 from besfast import exchange, store
-from besfast.charges import charge
 from besfast.constants import M_MU, C
 from besfast.event import concatenate
+from besfast.pdg import charge
 
 SQRT_S = 3.773
 BEGIN = "HepMC::Version 3.02.05\nHepMC::Asciiv3-START_EVENT_LISTING\n"

@@ -43,6 +43,19 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         "resonances": Option(bool, "", "J/psi and psi(2S) in the amplitude (order ll)"),
         "final_state_radiation": Option(bool, "", "radiation of the final pair (order ll)"),
         "soft_cutoff": Option(float, "GeV", "additional photons softer than this are not written", "(0, 1]"),
+        "energy_gamma_min": Option(float, "GeV", "smallest energy of the photons", "[0, 1000]"),
+        "coupling": Option(float, "1/GeV", "coupling of the axion-like particle to two photons", "(0, 10]"),
+        "decay_length": Option(float, "cm", "c tau of the new particle, in place of its coupling's", "[0, 1000000]"),
+        "pdg": Option(int, "", "kind of particle, by its number"),
+        "number": Option(int, "", "particles per event", "[1, 100]"),
+        "spectrum": Option(str, "", "p, pt or log_p: what is flat", choices=("p", "pt", "log_p")),
+        "p_min": Option(float, "GeV/c", "smallest momentum (or transverse one)", "(0, 1000]"),
+        "p_max": Option(float, "GeV/c", "largest momentum (or transverse one)", "(0, 1000]"),
+        "angle": Option(str, "", "cosine or theta: what is flat", choices=("cosine", "theta")),
+        "theta_min": Option(float, "rad", "smallest polar angle", "[0, 3.1416]"),
+        "theta_max": Option(float, "rad", "largest polar angle", "[0, 3.1416]"),
+        "phi_min": Option(float, "rad", "smallest azimuth", "[-6.2832, 6.2832]"),
+        "phi_max": Option(float, "rad", "largest azimuth", "[-6.2832, 6.2832]"),
     }
 )
 

@@ -5,12 +5,27 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from ..radiative.processes import RADIATIVE
+from .gamma_dark_photon import GAMMA_DARK_PHOTON_INVISIBLE
+from .gamma_gamma import GAMMA_GAMMA
+from .jpsi_gamma_alp import JPSI_GAMMA_ALP
+from .mumu_zprime import MUMU_ZPRIME
+from .particle_gun import PARTICLE_GUN
 from .protocol import Process
+from .three_gamma import THREE_GAMMA
 
 #: Packages announce their processes as entry points of this group, each a `Process`.
 ENTRY_POINTS = "besfast.processes"
 
-_PROCESSES: dict[str, Process] = {process.name: process for process in RADIATIVE}
+#: Processes with a phase space of their own.
+_MODELS: tuple[Process, ...] = (
+    GAMMA_DARK_PHOTON_INVISIBLE,
+    GAMMA_GAMMA,
+    THREE_GAMMA,
+    JPSI_GAMMA_ALP,
+    MUMU_ZPRIME,
+    PARTICLE_GUN,
+)
+_PROCESSES: dict[str, Process] = {process.name: process for process in (*RADIATIVE, *_MODELS)}
 _announced: list[str] = []
 
 

@@ -1,48 +1,48 @@
 """Events of any process that is a weight and momenta as functions of uniform numbers.
 
-Whoever writes such a model needs to know nothing of seeds, loops or files: trial t of event e draws its uniform numbers
-from counter (event = e, particle = t); trials are made in rounds over the events still open, and an event depends on
-the seed and its number alone. Every dimension has a table of cells that the scan adapts to where the weight is large
-(Lepage, J. Comput. Phys. 27 (1978) 192), so that a model need not be flat to be unweighted quickly.
+Whoever writes such a model (`model`) needs to know nothing of seeds, loops or files: trial t of event e draws its
+uniform numbers from counter (event = e, particle = t); trials are made in rounds over the events still open, and an
+event depends on the seed and its number alone. A `grid` makes the trials follow the model.
 """
 
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...arrays import Floats, Keys
-from ...event import TruthEvents, empty_columns
+from ...arrays import Bools, Floats, Keys
+from ...constants import PI
+from ...elementary import exp
+from ...event import TruthEvents, concatenate
 from ...kernel import BLOCK, stage
-from ...rng import (
-    ACCEPT_STREAM,
-    ENERGY_SPREAD_STREAM,
-    SCAN_STREAM,
-    check_seed,
-    derive_seed,
-    key,
-    normal2,
-    uniform53,
-    words,
-)
-from ..radiative.adaptation import equal_cells, even_edges
+from ...rng import ACCEPT_STREAM, SCAN_STREAM, check_seed, derive_seed, key, uniform53, words
+from .grid import Grid
 from .model import Model, Points
 from .options import Option, check_options
 from .protocol import EventSource, Setting
+from .records import truth_of
 
-#: Cells of equal probability per dimension, and rounds of their adaptation.
-CELLS = 64
-_ROUNDS = 4
-#: Trials of an event before it is given up.
-MAX_TRIALS = 1000
+#: Rounds of the adaptation, the last of which only tells how good the grid of the one before is.
+_ROUNDS = 10
+#: Trials of an event before it is given up, and the efficiency below which that could happen to one in 1e8.
+MAX_TRIALS = 10_000
+_LEAST_EFFICIENCY = 2e-3
+#: What the maximum is raised by over the scanned one.
 _MARGIN = 1.1
+#: Share of the cross section that may lie beyond the maximum where that makes it much smaller.
+_EXCESS = 1e-4
+_WORTH = 0.5
+#: A weight that varies by less is as good as constant: its scanned maximum needs no margin.
+_FLAT = 1e-9
 _SCAN_SEED = 20180415
-#: Energy spreads between sqrt(s) and what a process needs; a normal number of `rng` never exceeds 6.7.
+#: Trials that are made at once.
+_BATCH = 16 * BLOCK
+#: Range of sqrt(s) in energy spreads: 3e-12 lies beyond.
 SPREADS = 7.0
+_EVEN = 2.0 * SPREADS / math.sqrt(2.0 * PI)
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,16 @@ class ModelProcess:
     reference: str
     orders: tuple[str, ...] = ("lo",)
     validity: str = "everywhere"
+    #: Labels of processes whose events are part of this one, by order.
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    #: Frame of the momenta: "cm", or "lab" for particles that come from no collision.
+    frame: str = "cm"
+    #: Whether the weights are cross sections; else the record's is NaN.
+    has_cross_section: bool = True
 
     def contains(self, order: str, options: Mapping[str, Any]) -> tuple[str, ...]:
-        """Return no process: a model shares no events with another."""
-        return ()
+        """Return the labels of processes whose events are part of this one."""
+        return self.parts.get(order, ())
 
     def prepare(self, setting: Setting) -> EventSource:
         """Return a source of events."""
@@ -82,24 +88,31 @@ def uniforms_stage(
 
 
 @stage
-def spread_stage(k0: np.uint64, k1: np.uint64, event: Keys, nominal: float, spread: float, sqrt_s: Floats) -> None:
-    """Draw the centre-of-mass energy of events [GeV]: a normal distribution about the nominal one."""
-    for i in range(np.uint64(event.size)):
-        a, b, _, _ = words(k0, k1, event[i], np.uint64(0), ENERGY_SPREAD_STREAM, np.uint64(0))
-        g, _ = normal2(a, b)
-        sqrt_s[i] = nominal + spread * g
+def spread_stage(nominal: float, spread: float, u: Floats, sqrt_s: Floats, weight: Floats) -> None:
+    """Draw the centre-of-mass energy of trials [GeV], even between +-7 spreads; the weight takes the normal density.
 
-
-@stage
-def cell_stage(edges: Floats, u: Floats, weight: Floats) -> None:
-    """Map uniform numbers to values drawn from cells of equal probability; the weight takes the inverse density."""
-    cells = float(edges.size - 1)
+    The grid then follows normal distribution and cross section alike, of which a narrow resonance leaves little.
+    """
     for i in range(np.uint64(u.size)):
-        x = u[i] * cells
-        cell = min(int(x), edges.size - 2)
-        width = edges[cell + 1] - edges[cell]
-        u[i] = min(edges[cell] + (x - cell) * width, 1.0 - 1.1102230246251565e-16)
-        weight[i] *= cells * width
+        t = SPREADS * (2.0 * u[i] - 1.0)
+        sqrt_s[i] = nominal + spread * t
+        weight[i] *= _EVEN * exp(-0.5 * t * t)
+
+
+def chosen_maximum(weight: Floats) -> float:
+    """Return the maximum for acceptance and rejection from scanned weights.
+
+    A little above the largest, unless a few weights far above the others would slow down everything: where leaving
+    `_EXCESS` of the cross section beyond the maximum lowers it by half, it is. Overflow is counted in any case.
+    """
+    ordered = np.sort(weight)[::-1]
+    highest, lowest = float(ordered[0]), float(ordered[-1])
+    if highest - lowest <= _FLAT * highest:
+        return (1.0 + _FLAT) * highest
+    # the sum of what the largest k weights exceed the next one by
+    excess = np.cumsum(ordered)[:-1] - np.arange(1, len(ordered)) * ordered[1:]
+    bearable = float(ordered[np.searchsorted(excess, _EXCESS * float(np.cumsum(ordered)[-1]))])
+    return bearable if bearable < _WORTH * _MARGIN * highest else _MARGIN * highest
 
 
 class ModelSource:
@@ -110,14 +123,20 @@ class ModelSource:
         self.setting = setting._replace(seed=check_seed(setting.seed))
         self._check_beams()
         self.options = check_options(process.name, process.options, setting.options)
-        self._model = process.build(setting.order, setting.sqrt_s, self.options)
-        self._grid = [even_edges(0.0, 1.0, CELLS) for _ in range(self._model.n_uniforms)]
+        self._model = process.build(setting.order, float(setting.sqrt_s), self.options)
+        self._grid = Grid(self._model.n_uniforms + (self.setting.energy_spread > 0.0))
         self._key = key(self.setting.seed)
-        self._maximum = self._adapt()
+        self._adapt()
+        self._maximum = self._scan_maximum()
+        text = ", ".join(f"{name} = {value}" for name, value in self.options.items())
         if self._maximum == 0.0:
-            text = ", ".join(f"{name} = {value}" for name, value in self.options.items())
             raise ValueError(f"{process.name}: no event passes the cuts {text}")
         self._measure()
+        if not setting.weighted and self.efficiency < _LEAST_EFFICIENCY:
+            raise ValueError(
+                f"{process.name}: {self.efficiency:.2g} of the trials are accepted, must be {_LEAST_EFFICIENCY} at "
+                f"least; weighted events or other cuts than {text} are needed"
+            )
 
     def _check_beams(self) -> None:
         for name, low in (("sqrt_s", 0.0), ("energy_spread", -1.0)):
@@ -133,114 +152,112 @@ class ModelSource:
     def _drawn(
         self, keys: tuple[np.uint64, np.uint64], stream: np.uint64, event: Keys, trial: Keys
     ) -> tuple[Floats, Floats, Points]:
-        """Return raw uniform numbers, the one for acceptance last, centre-of-mass energies, and weighted points."""
-        n_uniforms = self._model.n_uniforms
-        raw = np.empty((n_uniforms + 1 + (n_uniforms + 1) % 2, len(event)))
+        """Return uniform numbers before the grid, the one for acceptance last, sqrt(s) [GeV] and weighted points."""
+        n = self._model.n_uniforms
+        dimensions = n + (self.setting.energy_spread > 0.0)
+        raw = np.empty((dimensions + 1 + (dimensions + 1) % 2, len(event)))
         for block in range(len(raw) // 2):
             uniforms_stage(*keys, event, trial, stream, np.uint64(block), raw[2 * block], raw[2 * block + 1])
+        u, weight = self._grid.mapped(raw[:dimensions])
         sqrt_s = np.full(len(event), float(self.setting.sqrt_s))
-        if self.setting.energy_spread > 0.0:
-            spread_stage(*keys, event, self.setting.sqrt_s, self.setting.energy_spread, sqrt_s)
-        u, jacobian = raw[:n_uniforms].copy(), np.ones(len(event))
-        for edges, one in zip(self._grid, u):
-            cell_stage(edges, one, jacobian)
-        points = self._model.points(u, sqrt_s)
-        return raw, sqrt_s, points._replace(weight=points.weight * jacobian)
+        if dimensions > n:
+            spread_stage(float(self.setting.sqrt_s), float(self.setting.energy_spread), u[n], sqrt_s, weight)
+        points = self._model.points(u[:n], sqrt_s)
+        weight = points.weight * weight
+        if not (weight.min() >= 0.0 and weight.max() < math.inf):
+            bad = int(np.flatnonzero(~((weight >= 0.0) & (weight < math.inf)))[0])
+            raise ValueError(
+                f"{self.process.name}: weight {weight[bad]} in trial {trial[bad]} of event {event[bad]}, "
+                "must be finite and not negative"
+            )
+        return raw[: dimensions + 1], sqrt_s, points._replace(weight=weight)
 
-    def _scan(self, name: str, n: int) -> tuple[Floats, Points]:
-        """Return raw uniform numbers and points of a scan, which has a seed of its own."""
+    def _scan(self, name: str, n: int) -> tuple[Floats, Floats]:
+        """Return uniform numbers before the grid and weights of a scan, which has a seed of its own."""
         event = np.arange(n, dtype=np.uint64)
         keys = key(derive_seed(_SCAN_SEED, self.process.name, name))
-        raw, _, points = self._drawn(keys, SCAN_STREAM, event, np.zeros(n, dtype=np.uint64))
-        bad = np.flatnonzero(~(np.isfinite(points.weight) & (points.weight >= 0.0)))
-        if bad.size:
-            raise ValueError(
-                f"{self.process.name}: weight {points.weight[bad[0]]} in the scan, must be finite and >= 0"
-            )
-        return raw, points
+        raw, _, points = self._drawn(keys, SCAN_STREAM, event, np.zeros_like(event))
+        return raw[:-1], points.weight
 
-    def _adapt(self) -> float:
-        """Adapt the cells of all dimensions, and return the maximum of the weight [nb]."""
-        n = max(self.setting.n_scan // 16, BLOCK)
+    def _adapt(self) -> None:
+        """Adapt the grid in rounds, and keep the one of the best efficiency.
+
+        A few large weights can spoil a round. One in which no trial passes the cuts leaves the grid as it is.
+        """
+        n = max(self.setting.n_scan // 8, BLOCK)
+        best, chosen = -1.0, self._grid
         for number in range(_ROUNDS):
-            raw, points = self._scan(f"adapt {number}", n)
-            if not points.weight.any():
-                continue
-            for dimension, edges in enumerate(self._grid):
-                cell = np.minimum((raw[dimension] * CELLS).astype(np.int64), CELLS - 1)
-                sums: Floats = np.bincount(cell, weights=points.weight**2, minlength=CELLS).astype(np.float64)
-                self._grid[dimension] = _adapted(edges, sums)
-        highest = 0.0
-        for part in range(max(self.setting.n_scan // (16 * BLOCK), 1)):
-            highest = max(highest, float(self._scan(f"maximum {part}", 16 * BLOCK)[1].weight.max()))
-        return _MARGIN * highest
+            raw, weight = self._scan(f"adapt {number}", n)
+            if weight.any():
+                efficiency = float(np.cumsum(weight)[-1]) / n / chosen_maximum(weight)
+                best, chosen = max((best, chosen), (efficiency, self._grid), key=lambda pair: pair[0])
+                self._grid = self._grid.adapted(raw, weight)
+        self._grid = chosen
+
+    def _scan_maximum(self) -> float:
+        """Return the maximum of the weight [nb] for acceptance and rejection."""
+        parts = range(max(self.setting.n_scan // _BATCH, 1))
+        return chosen_maximum(np.concatenate([self._scan(f"maximum {part}", _BATCH)[1] for part in parts]))
 
     def _measure(self) -> None:
         """Measure cross section, efficiency and overflow on trial 0, unit by unit in order."""
         units = max(-(-self.setting.n_cross_section // BLOCK), 1)
         sums = [0.0] * 5
-        for start in range(0, units, 16):
-            size = min(16, units - start) * BLOCK
-            event = np.arange(start * BLOCK, start * BLOCK + size, dtype=np.uint64)
-            _, _, points = self._drawn(self._key, ACCEPT_STREAM, event, np.zeros(size, dtype=np.uint64))
+        for start in range(0, units * BLOCK, _BATCH):
+            event = np.arange(start, min(start + _BATCH, units * BLOCK), dtype=np.uint64)
+            _, _, points = self._drawn(self._key, ACCEPT_STREAM, event, np.zeros_like(event))
             for unit in points.weight.reshape(-1, BLOCK):
                 parts = (unit, unit**2, unit > 0.0, np.minimum(unit, self._maximum), unit > self._maximum)
                 sums = [total + float(np.cumsum(part)[-1]) for total, part in zip(sums, parts)]
         total, square, passed, expected, over = sums
         trials = units * BLOCK
-        self.cross_section = total / trials
-        self.cross_section_error = math.sqrt(max(square / trials - self.cross_section**2, 0.0) / trials)
+        mean = total / trials
+        error = math.sqrt(max(square / trials - mean**2, 0.0) / trials)
+        known = self.process.has_cross_section
+        self.cross_section, self.cross_section_error = (mean, error) if known else (math.nan, math.nan)
         self.efficiency = passed / trials if self.setting.weighted else expected / trials / self._maximum
         self.overflow = 0.0 if self.setting.weighted or expected == 0.0 else over * self._maximum / expected
         self._mean_weight = total / passed if passed else 1.0
 
     def events(self, start: int, n: int) -> TruthEvents:
         """Return events start .. start + n; an event without an accepted trial has weight 0."""
-        shape = (len(self._model.particles), 4, n)
-        momenta, places = np.zeros(shape), np.zeros(shape)
-        weight, sqrt_s = np.zeros(n), np.full(n, float(self.setting.sqrt_s))
-        still_open = np.arange(n)
-        for t in range(MAX_TRIALS):
-            if not still_open.size:
-                break
-            event = (still_open + start).astype(np.uint64)
-            raw, energies, points = self._drawn(self._key, ACCEPT_STREAM, event, np.full_like(event, t))
-            maximum = 0.0 if self.setting.weighted else self._maximum
-            accepted = raw[self._model.n_uniforms] * maximum < points.weight
-            rows = still_open[accepted]
-            momenta[:, :, rows] = points.momenta[:, :, accepted]
-            if points.places is not None:
-                places[:, :, rows] = points.places[:, :, accepted]
-            weight[rows], sqrt_s[rows] = points.weight[accepted], energies[accepted]
-            still_open = still_open[~accepted]
-        weight = weight / self._mean_weight if self.setting.weighted else np.where(weight > 0.0, 1.0, 0.0)
-        return self._record(start, weight, sqrt_s, momenta, places)
-
-    def _record(self, start: int, weight: Floats, sqrt_s: Floats, momenta: Floats, places: Floats) -> TruthEvents:
-        n = len(weight)
-        present: NDArray[np.bool_] = momenta[:, 3, :].T > 0.0
-        offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(present.sum(axis=1), dtype=np.int64)])
-        columns = {**empty_columns("TruthEvents", "event", n)}
-        columns |= {"number": np.arange(start, start + n), "weight": weight, "event_sqrt_s": sqrt_s}
-        columns["process"][:] = 0
-        for c, name in enumerate(("px", "py", "pz", "energy")):
-            columns[name] = momenta[:, c, :].T[present]
-        for c, name in enumerate(("vx", "vy", "vz", "t")):
-            columns[name] = places[:, c, :].T[present]
-        for name in ("pdg", "charge", "status", "parent"):
-            each = np.array([getattr(particle, name) for particle in self._model.particles], dtype=np.int32)
-            columns[name] = np.broadcast_to(each, present.shape)[present]
-        return TruthEvents(
-            offsets=offsets,
-            **columns,
+        pieces = [
+            self._events(np.arange(first, min(first + _BATCH, start + n)))
+            for first in range(start, start + max(n, 1), _BATCH)
+        ]
+        truth: TruthEvents = concatenate(pieces)
+        return truth._replace(
             processes=self.process.name,
-            frame="cm",
+            frame=self.process.frame,
             sqrt_s=float(self.setting.sqrt_s),
             cross_section=self.cross_section,
             cross_section_error=self.cross_section_error,
             seed=str(self.setting.seed),
             provenance=self._provenance(),
         )
+
+    def _events(self, number: np.ndarray[Any, np.dtype[np.int64]]) -> TruthEvents:
+        n = len(number)
+        shape = (len(self._model.particles), 4, n)
+        momenta, places = np.zeros(shape), None
+        weight, sqrt_s = np.zeros(n), np.full(n, float(self.setting.sqrt_s))
+        maximum = 0.0 if self.setting.weighted else self._maximum
+        still_open = np.arange(n)
+        for t in range(MAX_TRIALS):
+            if not still_open.size:
+                break
+            event = number[still_open].astype(np.uint64)
+            raw, energies, points = self._drawn(self._key, ACCEPT_STREAM, event, np.full_like(event, t))
+            accepted: Bools = raw[-1] * maximum < points.weight
+            rows, chosen = still_open[accepted], np.flatnonzero(accepted)
+            momenta[:, :, rows] = points.momenta[:, :, chosen]
+            if points.places is not None:
+                places = np.zeros(shape) if places is None else places
+                places[:, :, rows] = points.places[:, :, chosen]
+            weight[rows], sqrt_s[rows] = points.weight[chosen], energies[chosen]
+            still_open = still_open[~accepted]
+        weight = weight / self._mean_weight if self.setting.weighted else np.where(weight > 0.0, 1.0, 0.0)
+        return truth_of(self._model.particles, number, weight, sqrt_s, momenta, places)
 
     def _provenance(self) -> str:
         entry = {
@@ -252,15 +269,6 @@ class ModelSource:
             "weighted": self.setting.weighted,
             "options": {**self.options, "energy_spread": float(self.setting.energy_spread)},
         }
+        if not self.process.has_cross_section:
+            entry["cross_section"] = "none"
         return json.dumps([entry])
-
-
-def _adapted(edges: Floats, sums: Floats) -> Floats:
-    """Return edges of cells in which the root of the summed squares of the weights is the same, smoothed and damped."""
-    widths = np.diff(edges)
-    density = np.sqrt(sums) / widths
-    padded = np.concatenate([density[:1], density, density[-1:]])
-    density = 0.25 * padded[:-2] + 0.5 * padded[1:-1] + 0.25 * padded[2:]
-    # summed in order, like every number that an event depends on
-    mean = float(np.cumsum(density * widths)[-1])
-    return equal_cells(edges, np.maximum(density, 0.1 * mean))
