@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..dark_photon import epsilon2_from_yield, hadronic_ratio_error, mixing_factor, width_ratio
+from ..couplings import epsilon2_from_yield, mixing_factor
+from ..dark_photon import hadronic_ratio_error, width_ratio
 from ..event import Floats
 from .background import BackgroundFit
 from .joint import joint_limit

@@ -19,7 +19,8 @@ from besfast.analysis.combination import (
 from besfast.analysis.joint import joint_limit
 from besfast.analysis.limit import DELTA_90, poisson_limit
 from besfast.analysis.table import write_table
-from besfast.dark_photon import hadronic_ratio, hadronic_ratio_error, mixing_factor, width_ratio
+from besfast.couplings import mixing_factor
+from besfast.dark_photon import hadronic_ratio, hadronic_ratio_error, width_ratio
 
 from .expectation import BINS, FRACTION, RESOLUTION, YIELDS, channels
 
