@@ -147,7 +147,9 @@ def zprime_coupling(cross_section: ArrayLike, unit_cross_section: ArrayLike) -> 
     10.1103/PhysRevLett.124.141801. `unit_cross_section` is the caller's, of the same final state and mass, branching
     fraction included: a branching fraction does not depend on g'. Wrong for g' of order one.
     """
-    return np.sqrt(_allowed("cross_section", cross_section, zero=True) / _allowed("unit_cross_section", unit_cross_section))
+    return np.sqrt(
+        _allowed("cross_section", cross_section, zero=True) / _allowed("unit_cross_section", unit_cross_section)
+    )
 
 
 def zprime_cross_section(coupling: ArrayLike, unit_cross_section: ArrayLike) -> Any:

@@ -113,7 +113,9 @@ def _efficiency(e: float, data: tuple[bool, float, float]) -> tuple[float, float
         x = (e * second - passed) / passed
         g = 2.0 * (passed * x_minus_log1p(x) + failed * x_minus_log1p(-x * passed / failed))
     slope = (2.0 * failed / (1.0 - e) if failed > 0.0 else 0.0) - (2.0 * passed / e if passed > 0.0 else 0.0)
-    curvature = (2.0 * failed / (1.0 - e) ** 2 if failed > 0.0 else 0.0) + (2.0 * passed / e**2 if passed > 0.0 else 0.0)
+    curvature = (2.0 * failed / (1.0 - e) ** 2 if failed > 0.0 else 0.0) + (
+        2.0 * passed / e**2 if passed > 0.0 else 0.0
+    )
     return g, slope, curvature
 
 
@@ -246,12 +248,12 @@ def rolke_limit(
     shape = arrays[0].shape
     out = np.empty((2, arrays[0].size))
     _rolke_limits(np.array([a.ravel() for a in arrays]), sideband, counted, delta, bool(bounded), out)
-    words = [f"{type(part).__name__.lower()} {name}" for part, name in ((background, "background"), (efficiency, "efficiency"))]
+    words = f"{type(background).__name__.lower()} background, {type(efficiency).__name__.lower()} efficiency"
     return Limit(
         out[0].reshape(shape)[()],
         out[1].reshape(shape)[()],
         np.isnan(out[1]).reshape(shape)[()],
         delta,
         sidedness(delta),
-        f"{method_name(bounded)}, {words[0]}, {words[1]}",
+        f"{method_name(bounded)}, {words}",
     )
