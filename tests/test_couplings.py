@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+
 import numpy as np
 import pytest
 from besfast.constants import ALPHA, HBARC2, JPSI_GEE, JPSI_MASS, PI
