@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from ..event import Floats
+from ..event import Floats, Ints
 from .left_out import REFIT_BELOW, leave_out, one_step
 from .poisson_fit import PolynomialFit, basis_at_nodes, choose_order, fit_polynomial
 from .spectrum import Bins
@@ -81,6 +81,11 @@ def _not_absorbed(fit: PolynomialFit, component: Floats, window: int) -> Floats:
     return residual + one_step(fit, residual, window).shift
 
 
+def segments_of(bins: Bins, model: str) -> Ints:
+    """Return the index of the segment that a model fits each bin in: one for each side of the gap, or one for all."""
+    return bins.segment if model == "exp_poly4_split" else np.zeros(bins.mass_low.size, dtype=np.int64)
+
+
 def fit_background(
     bins: Bins,
     counts: ArrayLike,
@@ -145,7 +150,7 @@ def fit_background(
     exponential = model == "exp_poly4_split"
     if not exponential and order is None:
         order = 4
-    segment = bins.segment if exponential else np.zeros(counts.size, dtype=np.int64)
+    segment = segments_of(bins, model)
     n_segments = int(segment[-1]) + 1
     given = [order] * n_segments if order is None or isinstance(order, int) else list(order)
     if len(given) != n_segments:

@@ -88,7 +88,7 @@ def profile(n: float, excess: float, w: float) -> tuple[float, float, float]:
 
 
 @kernel
-def _q(mu: float, data: tuple[float, float, float, float, float]) -> tuple[float, float]:
+def gaussian_q(mu: float, data: tuple[float, float, float, float, float]) -> tuple[float, float]:
     """Return q(mu) - q_min and dq/dmu for (n, b, variance of b, e, variance of e)."""
     n, b, u, e, v = data
     excess = e * mu + b - n
@@ -161,11 +161,11 @@ def _limits(inputs: Floats, delta: float, bounded: bool, lower: Floats, upper: F
         n, b, e = inputs[0, i], inputs[1, i], inputs[3, i]
         u, v = inputs[2, i] * inputs[2, i], inputs[4, i] * inputs[4, i]
         data = (n, b, u, e, v)
-        q0, _ = _q(0.0, data)
+        q0, _ = gaussian_q(0.0, data)
         best = (n - b) / e
         sigma = math.sqrt(n + u + v * best * best + 1.0) / e
         shape = (best, sigma, q0, e * e / v if v > 0.0 else math.inf)
-        lower[i], upper[i] = interval(_q, data, shape, delta, bounded)
+        lower[i], upper[i] = interval(gaussian_q, data, shape, delta, bounded)
 
 
 def check_delta(delta: float) -> float:

@@ -1,6 +1,7 @@
 """Poisson maximum likelihood of a polynomial, or of its exponential, in a run of mass bins; the choice of its order."""
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -129,6 +130,32 @@ def _ordinary(basis: Floats, counts: Floats, exponential: bool, window: int, com
     return kept
 
 
+class OrderStep(NamedTuple):
+    """An order, how probable what the two next ones gain is (NaN where there is none), and whether it is enough."""
+
+    order: int
+    p_next: float
+    p_after_next: float
+    enough: bool
+
+
+def lowest_order(deviance: Callable[[int], float], lowest: int, highest: int, available: int) -> OrderStep:
+    """Return the lowest order from lowest to highest that neither the next nor the one after improves.
+
+    `deviance` of an order falls by chi squared where the lower one is enough; orders up to `available` can be fitted.
+    Where none is enough, the highest is returned and says so.
+    """
+    known = {lowest: deviance(lowest)}
+    step = OrderStep(lowest, math.nan, math.nan, True)
+    for k in range(lowest, highest + 1):
+        known |= {j: deviance(j) for j in range(k + 1, min(k + 2, available) + 1) if j not in known}
+        p = [float(stats.chi2.sf(max(known[k] - known[k + j], 0.0), j)) if k + j in known else math.nan for j in (1, 2)]
+        step = OrderStep(k, p[0], p[1], not any(value <= MIN_ORDER_P_VALUE for value in p))
+        if step.enough:
+            break
+    return step
+
+
 def choose_order(bins: Bins, counts: Floats, exponential: bool, window: int, component: Floats) -> int:
     """Return the order for one segment: the lowest of 2 to 4 that neither the next nor the one after improves.
 
@@ -140,16 +167,8 @@ def choose_order(bins: Bins, counts: Floats, exponential: bool, window: int, com
     best = min(MAX_ORDER, highest)
     kept = _ordinary(basis_at_nodes(bins, best), counts, exponential, window, component)
     highest = min(highest, int(np.count_nonzero(kept)) - 2)
-    deviances: dict[int, float] = {}
 
     def deviance(k: int) -> float:
-        if k not in deviances:
-            basis = basis_at_nodes(bins, k)[kept]
-            deviances[k] = fit_polynomial(basis, counts[kept], exponential, component[kept]).deviance
-        return deviances[k]
+        return fit_polynomial(basis_at_nodes(bins, k)[kept], counts[kept], exponential, component[kept]).deviance
 
-    for k in range(min(MIN_ORDER, best), best):
-        steps = [j for j in (1, 2) if k + j <= highest]
-        if all(stats.chi2.sf(max(deviance(k) - deviance(k + j), 0.0), j) > MIN_ORDER_P_VALUE for j in steps):
-            return k
-    return best
+    return lowest_order(deviance, min(MIN_ORDER, best), best, highest).order

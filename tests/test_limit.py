@@ -13,7 +13,7 @@ from besfast.analysis.joint import _joint_q, joint_limit
 from besfast.analysis.limit import (
     DELTA_90,
     DELTA_90_ONE_SIDED,
-    _q,
+    gaussian_q,
     poisson_limit,
     profile,
     sidedness,
@@ -114,7 +114,7 @@ def test_q_by_brute_force(case: tuple[float, ...]) -> None:
     for mu in scale * np.array([0.0, 0.01, 0.5, 1.5, 4.0, 12.0]):
         exact = brute_q(float(mu), *case)
         if exact < 1e5:
-            assert _q(mu, data)[0] == pytest.approx(exact, abs=1e-6)
+            assert gaussian_q(mu, data)[0] == pytest.approx(exact, abs=1e-6)
 
 
 def test_two_nuisances_at_once_give_the_same_minimum() -> None:
