@@ -16,6 +16,8 @@ from .poisson_fit import PolynomialFit, bin_deviances, fit_polynomial, model_in_
 REFIT_BELOW = 50.0
 #: It is repeated too where the step moves the curve in the bin by more than this, relative to it.
 LONGEST_STEP = 0.05
+#: A prediction, and its error, end here, in units of all counts of the segment: nothing is known beyond.
+FARTHEST = 1e3
 
 
 class LeftOut(NamedTuple):
@@ -67,6 +69,21 @@ def one_step(fit: PolynomialFit, residual: Floats, window: int) -> Steps:
     return Steps(shift, variance, deviance)
 
 
+def _extrapolated(
+    basis: Floats, fit: PolynomialFit, exponential: bool, component: Floats, most: float
+) -> tuple[float, float]:
+    """Return what a fit says of a bin outside it, and the variance, both within `most`.
+
+    The exponential of a polynomial through a few counts far away can be anything: then so is its error.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        nu, jacobian = model_in_bins(basis, fit.theta, exponential, component)
+        variance = float(jacobian[0] @ fit.covariance @ jacobian[0])
+    if not (nu[0] < most and variance < most * most):
+        return min(max(float(np.nan_to_num(nu[0], nan=most)), 0.0), most), most * most
+    return max(float(nu[0]), 0.0), max(variance, 0.0)
+
+
 def leave_out(
     basis: Floats,
     counts: Floats,
@@ -105,15 +122,14 @@ def leave_out(
     wanted &= refit_below > 0.0
     converged = True
     refitted = np.zeros(counts.size, dtype=bool)
+    most = FARTHEST * (float(counts.sum()) + 1.0)
     for i in np.flatnonzero(wanted):
         kept = np.abs(np.arange(counts.size) - i) > window
         if np.count_nonzero(kept) < basis.shape[2]:
             continue  # the leverage says so: nothing is predicted
         again = fit_polynomial(basis[kept], counts[kept], exponential, component[kept])
-        nu, jacobian = model_in_bins(basis[i : i + 1], again.theta, exponential, component[i : i + 1])
         converged = converged and again.converged
-        predicted[i] = max(nu[0], 0.0)
-        variance[i] = max(jacobian[0] @ again.covariance @ jacobian[0], 0.0)
+        predicted[i], variance[i] = _extrapolated(basis[i : i + 1], again, exponential, component[i : i + 1], most)
         deviance[i] = again.deviance
         refitted[i] = True
     return LeftOut(predicted, variance, deviance, refitted, converged)
