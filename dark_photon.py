@@ -1,8 +1,7 @@
-"""Dark photon with kinetic mixing epsilon: widths, and the conversion of a yield into epsilon squared.
+"""Dark photon with kinetic mixing epsilon: its widths and branching fractions.
 
 Formula numbers are those of BESIII, Phys. Lett. B 774 (2017) 252, DOI 10.1016/j.physletb.2017.09.067. epsilon is the
-mixing in the Lagrangian, alpha'/alpha = epsilon^2; the signal then carries the same vacuum polarisation as QED at the
-same mass, which cancels in formula (1), and so does the radiator of the initial-state photon.
+mixing in the Lagrangian, alpha'/alpha = epsilon^2. What a yield or a cross section says of epsilon: `couplings`.
 """
 
 from functools import cache
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .constants import ALPHA, M_E, M_MU, M_TAU, PI
+from .constants import ALPHA, M_E, M_MU, M_TAU
 
 LEPTON_MASSES = {"e": M_E, "mu": M_MU}
 
@@ -94,43 +93,3 @@ def branching_fraction(m: ArrayLike, lepton: str) -> Any:
     if lepton not in LEPTON_MASSES:
         raise ValueError(f"lepton = {lepton!r}, must be 'e' or 'mu'")
     return partial_width(m, LEPTON_MASSES[lepton]) / total_width(m)
-
-
-def mixing_factor(m: ArrayLike, n_f: ArrayLike, bin_width: ArrayLike) -> Any:
-    """Return K = 2 N_f alpha dm / (3 pi m): epsilon^2 of a signal as large as the QED yield in a bin of width dm [GeV].
-
-    Formula (1) reads sigma(A' gamma -> ll gamma) / sigma(gamma* gamma -> ll gamma) = epsilon^2 / K: exact at leading
-    order for massless leptons and a bin narrow against the mass, whatever the radiator.
-    """
-    return 2.0 * np.asarray(n_f) * ALPHA * np.asarray(bin_width) / (3.0 * PI * _positive_mass(m))
-
-
-def mixing_definition_factor(m: ArrayLike, definition: str) -> Any:
-    """Return what epsilon^2 of formula (1) is multiplied by for a definition of epsilon, at mass m [GeV].
-
-    "mixing": epsilon of the Lagrangian. The signal, which begins as a virtual photon, carries the same |1 / (1 - Delta
-    alpha(m^2))|^2 as the QED yield n_b: it cancels, factor 1. "width": epsilon defined by Gamma_ee = alpha epsilon^2
-    m / 3 with alpha(0), a signal without vacuum polarisation; then epsilon^2 is larger by |1 / (1 - Delta
-    alpha(m^2))|^2, 1.03 to 1.06 between 1.5 and 3.6 GeV, without J/psi and psi(2S) (their interference with the
-    continuum belongs to the model of the background). Raises ValueError for another definition.
-    """
-    m = _positive_mass(m)
-    if definition == "mixing":
-        return np.ones_like(m)[()]
-    if definition == "width":
-        from .vacuum_polarisation import delta_alpha  # compiled, which nothing else here needs
-
-        return (np.abs(1.0 - delta_alpha(m**2, narrow=False)) ** -2.0)[()]
-    raise ValueError(f"epsilon_definition = {definition!r}, must be 'mixing' or 'width'")
-
-
-def epsilon2_from_yield(
-    n_up: ArrayLike, n_b: ArrayLike, containment: ArrayLike, m: ArrayLike, *, n_f: ArrayLike, bin_width: ArrayLike
-) -> Any:
-    """Return epsilon^2 = K n_up / (n_b containment), formula (1).
-
-    n_up is the number of signal events counted in the bin, before any division by the containment, the fraction of
-    the signal that falls into the bin; n_b the annihilation QED yield of the bin. The selection efficiency is the
-    same for both, which is why it is absent.
-    """
-    return mixing_factor(m, n_f, bin_width) * np.asarray(n_up) / (np.asarray(n_b) * np.asarray(containment))

@@ -86,7 +86,8 @@ def channel_inputs(spectra: dict[str, Spectrum], corrections: Corrections, searc
                 pipi=pipi,
                 pipi_error=pipi_error,
                 containment=contained.values[at],
-                containment_error=np.hypot(contained.sigma()[at], resolution_error),
+                containment_error=contained.sigma()[at],
+                resolution_error=resolution_error,
             )
         )
     return channels

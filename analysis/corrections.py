@@ -41,13 +41,20 @@ def annihilation_fraction(
 
 
 class SignalShape(NamedTuple):
-    """Fraction of the signal in the bin of its mass, and half the central 68 % of its residuals [GeV], per bin."""
+    """Fraction of the signal in the bin of its mass, and half the central 68 % of its residuals [GeV], per bin.
+
+    `loss` is -d ln(containment) / d ln(resolution), 0.57 at 5 MeV and 0.89 at 12 in bins of 10 MeV: what an error of
+    the resolution, data against simulation, means for the containment.
+    """
 
     containment: Smooth
     resolution: Smooth
+    loss: Floats
 
 
-def signal_shape(masses: Floats, fitted: list[Floats], centre: Floats, bin_width: float) -> SignalShape:
+def signal_shape(
+    masses: Floats, fitted: list[Floats], centre: Floats, bin_width: float, *, resolution_scale: float = 1.0
+) -> SignalShape:
     """Return the fraction of selected signal events reconstructed in the bin of their true mass, and the resolution.
 
     For a true mass anywhere in the bin with equal probability, an event with residual r stays inside with probability
@@ -63,14 +70,25 @@ def signal_shape(masses: Floats, fitted: list[Floats], centre: Floats, bin_width
         Where the containment is wanted; the samples span this range.
     bin_width : float
         [GeV].
+    resolution_scale : float
+        Resolution of data over that of the simulation, > 0: the residuals are stretched by it. BESIII found 1.037 +-
+        0.018 (mumu) and 1.007 +- 0.053 (ee) in J/psi decays; 1 where the data are simulated alike.
     """
-    means, variances, widths = np.empty(len(masses)), np.empty(len(masses)), np.empty(len(masses))
+    if not resolution_scale > 0.0:
+        raise ValueError(f"resolution_scale = {resolution_scale!r}, must be > 0")
+    means, variances, widths, losses = (np.empty(len(masses)) for _ in range(4))
     for i, (mass, values) in enumerate(zip(masses, fitted)):
         if len(values) < 2:
             raise ValueError(f"signal sample at {mass:g} GeV: {len(values)} events pass the selection, too few")
-        inside = np.maximum(0.0, 1.0 - np.abs(values - mass) / bin_width)
+        residuals = resolution_scale * (values - mass)
+        inside = np.maximum(0.0, 1.0 - np.abs(residuals) / bin_width)
         means[i], variances[i] = inside.mean(), inside.var(ddof=1) / len(values)
-        widths[i] = resolution(values - mass)
+        widths[i] = resolution(residuals)
+        losses[i] = np.mean(np.where(inside > 0.0, 1.0 - inside, 0.0)) / means[i]
     # the quantiles of a normal distribution: var = 0.925 sigma^2 / n
     width_variances = 0.925 * widths**2 / np.array([len(values) for values in fitted])
-    return SignalShape(smooth(masses, means, variances).at(centre), smooth(masses, widths, width_variances).at(centre))
+    return SignalShape(
+        smooth(masses, means, variances).at(centre),
+        smooth(masses, widths, width_variances).at(centre),
+        np.interp(centre, masses, losses),
+    )

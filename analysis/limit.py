@@ -7,7 +7,7 @@ minimum); the profiled background is free.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,8 +16,10 @@ from numpy.typing import ArrayLike, NDArray
 from ..event import Floats
 from ..kernel import kernel, stage
 
-#: Quantile of chi squared with one degree of freedom at 90 %.
+#: Quantile of chi squared with one degree of freedom at 90 %: a two-sided interval, its upper end about 95 % one-sided.
 DELTA_90 = 2.705543454
+#: The same at 80 %: the upper end is about a 90 % one-sided limit.
+DELTA_90_ONE_SIDED = 1.642374415
 #: q(mu) above its minimum and its slope, from mu and what else it needs.
 Profiled = Callable[[float, Any], tuple[float, float]]
 _ITERATIONS = 400
@@ -86,7 +88,7 @@ def profile(n: float, excess: float, w: float) -> tuple[float, float, float]:
 
 
 @kernel
-def _q(mu: float, data: tuple[float, float, float, float, float]) -> tuple[float, float]:
+def gaussian_q(mu: float, data: tuple[float, float, float, float, float]) -> tuple[float, float]:
     """Return q(mu) - q_min and dq/dmu for (n, b, variance of b, e, variance of e)."""
     n, b, u, e, v = data
     excess = e * mu + b - n
@@ -159,20 +161,11 @@ def _limits(inputs: Floats, delta: float, bounded: bool, lower: Floats, upper: F
         n, b, e = inputs[0, i], inputs[1, i], inputs[3, i]
         u, v = inputs[2, i] * inputs[2, i], inputs[4, i] * inputs[4, i]
         data = (n, b, u, e, v)
-        q0, _ = _q(0.0, data)
+        q0, _ = gaussian_q(0.0, data)
         best = (n - b) / e
         sigma = math.sqrt(n + u + v * best * best + 1.0) / e
         shape = (best, sigma, q0, e * e / v if v > 0.0 else math.inf)
-        lower[i], upper[i] = interval(_q, data, shape, delta, bounded)
-
-
-_ALLOWED = (
-    ("n", "must be finite and >= 0 (put a subtracted background into b)"),
-    ("b", "must be finite and >= 0"),
-    ("sigma_b", "must be finite and >= 0"),
-    ("efficiency", "must be finite and > 0"),
-    ("sigma_efficiency", "must be finite and >= 0"),
-)
+        lower[i], upper[i] = interval(gaussian_q, data, shape, delta, bounded)
 
 
 def check_delta(delta: float) -> float:
@@ -180,6 +173,19 @@ def check_delta(delta: float) -> float:
     if not (math.isfinite(delta) and delta > 0.0):
         raise ValueError(f"delta = {delta!r}, must be finite and > 0")
     return float(delta)
+
+
+def check_inputs(named: Mapping[str, tuple[ArrayLike, str]]) -> list[Floats]:
+    """Return the values of name -> (values, what is allowed) as arrays of one shape; ValueError names what is wrong.
+
+    "must be finite and > 0" is positive, everything else not negative.
+    """
+    arrays = np.broadcast_arrays(*(np.asarray(values, dtype=np.float64) for values, _ in named.values()))
+    for (name, (_, allowed)), values in zip(named.items(), arrays, strict=True):
+        good = np.isfinite(values) & ((values > 0.0) if "> 0" in allowed else (values >= 0.0))
+        if not np.all(good):
+            raise ValueError(f"{name} = {values[~good].flat[0]:g}, {allowed}")
+    return list(arrays)
 
 
 def poisson_limit(
@@ -204,13 +210,16 @@ def poisson_limit(
     differs from the asymptotic one (discrete n).
     """
     delta = check_delta(delta)
-    arrays = np.broadcast_arrays(
-        *(np.asarray(a, dtype=np.float64) for a in (n, b, sigma_b, efficiency, sigma_efficiency))
+    not_negative = "must be finite and >= 0"
+    arrays = check_inputs(
+        {
+            "n": (n, f"{not_negative} (put a subtracted background into b)"),
+            "b": (b, not_negative),
+            "sigma_b": (sigma_b, not_negative),
+            "efficiency": (efficiency, "must be finite and > 0"),
+            "sigma_efficiency": (sigma_efficiency, not_negative),
+        }
     )
-    for (name, allowed), values in zip(_ALLOWED, arrays, strict=True):
-        good = np.isfinite(values) & (values > 0.0 if name == "efficiency" else values >= 0.0)
-        if not np.all(good):
-            raise ValueError(f"{name} = {values[~good].flat[0]:g}, {allowed}")
     shape = arrays[0].shape
     inputs = np.array([a.ravel() for a in arrays])
     lower, upper = np.empty(inputs.shape[1]), np.empty(inputs.shape[1])

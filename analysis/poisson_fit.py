@@ -1,6 +1,7 @@
 """Poisson maximum likelihood of a polynomial, or of its exponential, in a run of mass bins; the choice of its order."""
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -34,10 +35,15 @@ class PolynomialFit(NamedTuple):
     converged: bool
 
 
-def poisson_deviance(counts: Floats, nu: Floats) -> float:
-    """Return Baker and Cousins' chi squared 2 sum(nu - n + n ln(n/nu)), NIM 221 (1984) 437."""
+def bin_deviances(counts: Floats, nu: Floats) -> Floats:
+    """Return what each bin adds to Baker and Cousins' chi squared, 2 (nu - n + n ln(n/nu)), NIM 221 (1984) 437."""
     ratio = np.divide(counts, nu, out=np.ones_like(nu), where=counts > 0.0)
-    return 2.0 * float(np.sum(nu - counts + counts * np.log(ratio)))
+    return 2.0 * (nu - counts + counts * np.log(ratio))
+
+
+def poisson_deviance(counts: Floats, nu: Floats) -> float:
+    """Return Baker and Cousins' chi squared, the sum of `bin_deviances`."""
+    return float(np.sum(bin_deviances(counts, nu)))
 
 
 def basis_at_nodes(bins: Bins, order: int) -> Floats:
@@ -47,7 +53,7 @@ def basis_at_nodes(bins: Bins, order: int) -> Floats:
     return legendre.legvander(2.0 * (mass - low) / (high - low) - 1.0, order)
 
 
-def _model(basis: Floats, theta: Floats, exponential: bool, component: Floats) -> tuple[Floats, Floats]:
+def model_in_bins(basis: Floats, theta: Floats, exponential: bool, component: Floats) -> tuple[Floats, Floats]:
     """Return the bin averages of the model and their derivatives by theta, the contents of bins of common width."""
     if not exponential:
         jacobian = np.tensordot(basis, _WEIGHTS, axes=([1], [0]))
@@ -71,11 +77,11 @@ def fit_polynomial(basis: Floats, counts: Floats, exponential: bool, component: 
     `component` (n_bins,) is added to the polynomial: events of a known shape and number.
     """
     theta = _start(basis, counts - component, exponential)
-    nu, jacobian = _model(basis, theta, exponential, component)
+    nu, jacobian = model_in_bins(basis, theta, exponential, component)
     if np.any(nu <= 0.0):  # only a plain polynomial can: begin with its mean
         theta = np.zeros_like(theta)
         theta[0] = max(counts.mean(), 1e-3)
-        nu, jacobian = _model(basis, theta, exponential, component)
+        nu, jacobian = model_in_bins(basis, theta, exponential, component)
     deviance = poisson_deviance(counts, nu)
     converged = False
     for _ in range(_ITERATIONS):
@@ -90,7 +96,7 @@ def fit_polynomial(basis: Floats, counts: Floats, exponential: bool, component: 
             break
         scale = 1.0
         for _ in range(40):
-            trial, trial_jacobian = _model(basis, theta + scale * step, exponential, component)
+            trial, trial_jacobian = model_in_bins(basis, theta + scale * step, exponential, component)
             new = poisson_deviance(counts, trial) if np.all(trial > 0.0) else math.inf
             if new <= deviance + 1e-9 * (1.0 + deviance):
                 break
@@ -111,7 +117,7 @@ def _ordinary(basis: Floats, counts: Floats, exponential: bool, window: int, com
     kept = np.ones(counts.size, dtype=bool)
     for _ in range(5):
         fit = fit_polynomial(basis[kept], counts[kept], exponential, component[kept])
-        nu = np.maximum(_model(basis, fit.theta, exponential, component)[0], 1e-9)
+        nu = np.maximum(model_in_bins(basis, fit.theta, exponential, component)[0], 1e-9)
         out = np.abs(counts - nu) > _OUTLIER * np.sqrt(nu + 1.0)
         if np.count_nonzero(out) > _MAX_OUTLIERS:
             return np.ones(counts.size, dtype=bool)
@@ -122,6 +128,32 @@ def _ordinary(basis: Floats, counts: Floats, exponential: bool, window: int, com
             break
         kept = ordinary
     return kept
+
+
+class OrderStep(NamedTuple):
+    """An order, how probable what the two next ones gain is (NaN where there is none), and whether it is enough."""
+
+    order: int
+    p_next: float
+    p_after_next: float
+    enough: bool
+
+
+def lowest_order(deviance: Callable[[int], float], lowest: int, highest: int, available: int) -> OrderStep:
+    """Return the lowest order from lowest to highest that neither the next nor the one after improves.
+
+    `deviance` of an order falls by chi squared where the lower one is enough; orders up to `available` can be fitted.
+    Where none is enough, the highest is returned and says so.
+    """
+    known = {lowest: deviance(lowest)}
+    step = OrderStep(lowest, math.nan, math.nan, True)
+    for k in range(lowest, highest + 1):
+        known |= {j: deviance(j) for j in range(k + 1, min(k + 2, available) + 1) if j not in known}
+        p = [float(stats.chi2.sf(max(known[k] - known[k + j], 0.0), j)) if k + j in known else math.nan for j in (1, 2)]
+        step = OrderStep(k, p[0], p[1], not any(value <= MIN_ORDER_P_VALUE for value in p))
+        if step.enough:
+            break
+    return step
 
 
 def choose_order(bins: Bins, counts: Floats, exponential: bool, window: int, component: Floats) -> int:
@@ -135,16 +167,8 @@ def choose_order(bins: Bins, counts: Floats, exponential: bool, window: int, com
     best = min(MAX_ORDER, highest)
     kept = _ordinary(basis_at_nodes(bins, best), counts, exponential, window, component)
     highest = min(highest, int(np.count_nonzero(kept)) - 2)
-    deviances: dict[int, float] = {}
 
     def deviance(k: int) -> float:
-        if k not in deviances:
-            basis = basis_at_nodes(bins, k)[kept]
-            deviances[k] = fit_polynomial(basis, counts[kept], exponential, component[kept]).deviance
-        return deviances[k]
+        return fit_polynomial(basis_at_nodes(bins, k)[kept], counts[kept], exponential, component[kept]).deviance
 
-    for k in range(min(MIN_ORDER, best), best):
-        steps = [j for j in (1, 2) if k + j <= highest]
-        if all(stats.chi2.sf(max(deviance(k) - deviance(k + j), 0.0), j) > MIN_ORDER_P_VALUE for j in steps):
-            return k
-    return best
+    return lowest_order(deviance, min(MIN_ORDER, best), best, highest).order

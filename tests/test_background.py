@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from besfast.analysis import poisson_fit
 from besfast.analysis.background import MODELS, fit_background
+from besfast.analysis.limit import profile
 from besfast.analysis.poisson_fit import choose_order, poisson_deviance
 from besfast.analysis.spectrum import Bins, bin_edges, search_bins
 from scipy import stats
@@ -83,6 +84,81 @@ def test_leave_one_out_against_refits(channel: str, scale: float, bins: tuple[in
                 break
             refit = new
         assert abs(refit - fit.predicted[i]) < accuracy * fit.sigma_predicted[i]
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("window", [0, 2])
+@pytest.mark.parametrize("level", [0.5, 4.0, 12.0])
+def test_few_counts_are_refitted(level: float, window: int, model: str) -> None:
+    """Half a count to twelve per bin: prediction, error and deviance without the bins by an independent minimiser."""
+    bins = search_bins(bin_edges(2.0, 2.4, 0.01), None)
+    u = (bins.centre - 2.2) / 0.2
+    truth = level * np.exp(0.4 * u)
+    n = np.random.default_rng(7).poisson(truth).astype(float)
+    fit = fit_background(bins, n, model, order=2, window=window)
+    assert np.all(fit.refitted)
+    assert fit.converged
+    exponential = model == "exp_poly4_split"
+    node, weight = np.polynomial.legendre.leggauss(7)
+    powers = np.vander((bins.centre[:, None] + 0.005 * node - 2.2).ravel() / 0.2, 3).reshape(40, 7, 3)
+
+    def expectation(c: np.ndarray) -> np.ndarray:
+        value = powers @ c
+        return (np.exp(value) if exponential else value) @ weight / 2.0
+
+    for i in (0, 13, 39):
+        kept = np.abs(np.arange(40) - i) > window
+
+        def deviance(c: np.ndarray, kept: np.ndarray = kept) -> float:
+            nu = expectation(c)[kept]
+            return poisson_deviance(n[kept], nu) if np.all(nu > 0.0) else 1e9
+
+        start = [0.0, 0.0, np.log(level) if exponential else level]
+        for _ in range(3):
+            start = minimize(deviance, start, method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-11}).x
+        assert fit.predicted[i] == pytest.approx(expectation(start)[i], rel=2e-4)
+        assert fit.left_out_deviance[i] == pytest.approx(deviance(start), abs=1e-6)
+        step = 1e-5 * np.eye(3)
+        gradient = np.array([(expectation(start + e) - expectation(start - e)) / 2e-5 for e in step])
+        fisher = (gradient[:, kept] / expectation(start)[kept]) @ gradient[:, kept].T
+        error = np.sqrt(gradient[:, i] @ np.linalg.solve(fisher, gradient[:, i]))
+        assert fit.sigma_predicted[i] == pytest.approx(error, rel=1e-3)
+    stepped = fit_background(bins, n, model, order=2, window=window, refit_below=0.0)
+    assert not np.any(stepped.refitted)
+    assert np.any(np.abs(stepped.predicted - fit.predicted) > 0.002 * fit.sigma_predicted)
+
+
+@pytest.mark.parametrize("window", [0, 2])
+def test_one_step_is_enough_for_many_counts(window: int) -> None:
+    """Against refits of every bin, in units of the error, and the deviance of what is left; some bins are refitted."""
+    rng = np.random.default_rng(31)
+    for scale, allowed in ((1.0, 0.01), (0.1, 0.02), (0.02, 0.03)):
+        n = rng.poisson(scale * YIELDS["mumu"]).astype(float)
+        fit = fit_background(BINS, n, order=4, window=window)
+        exact = fit_background(BINS, n, order=4, window=window, refit_below=np.inf)
+        assert np.all(exact.refitted)
+        assert np.max(np.abs(fit.predicted - exact.predicted) / exact.sigma_predicted) < allowed
+        assert np.allclose(fit.left_out_deviance, exact.left_out_deviance, atol=0.02)
+        assert np.count_nonzero(fit.refitted) < 40
+
+
+def test_prediction_is_the_profile_of_a_free_bin() -> None:
+    """A signal of one bin fitted together with the polynomial: same strength, error and likelihood ratio.
+
+    What leaving the bin out stands for, to 0.2 per cent of q; the joint fit has the signal as a known component.
+    """
+    n = np.random.default_rng(4).poisson(YIELDS["mumu"][:145]).astype(float)
+    bins = Bins(BINS.mass_low[:145], BINS.mass_high[:145])
+    fit = fit_background(bins, n, order=4)
+    basis = poisson_fit.basis_at_nodes(bins, 4)
+    for i in (0, 60, 144):
+        error = np.sqrt(n[i] + fit.sigma_predicted[i] ** 2)
+        shape = np.zeros(145)
+        for pull in (-4.0, -1.0, 0.0, 2.0):
+            shape[i] = n[i] - fit.predicted[i] + pull * error
+            joint = poisson_fit.fit_polynomial(basis, n, True, shape)
+            q, _, _ = profile(n[i], shape[i] + fit.predicted[i] - n[i], fit.sigma_predicted[i] ** 2)
+            assert joint.deviance - fit.left_out_deviance[i] == pytest.approx(q, rel=2.5e-3, abs=5e-3)
 
 
 @pytest.mark.parametrize("window", [0, 2])
@@ -175,6 +251,19 @@ def test_a_wide_signal_lifts_its_background_unless_its_neighbours_are_left_out()
     assert abs(np.mean(pulls[3])) < 0.4
 
 
+def test_pulls_with_a_window_have_unit_width() -> None:
+    """60 spectra, two neighbours left out on each side: mean square 1 within 4.3 % (3 sigma)."""
+    rng = np.random.default_rng(21)
+    pulls, null = [], []
+    for _ in range(60):
+        n = rng.poisson(YIELDS["mumu"])
+        fit = fit_background(BINS, n, order=(4, 3), window=2)
+        pulls.append(fit.pull)
+        null.append((n - fit.predicted) / np.sqrt(fit.null_variance))
+    assert np.allclose(pulls, null, rtol=1e-9, atol=1e-12)
+    assert np.mean(np.square(pulls)) == pytest.approx(1.0, abs=0.043)
+
+
 def test_failure_is_never_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(poisson_fit, "_ITERATIONS", 1)
     fit = fit_background(BINS, np.random.default_rng(1).poisson(YIELDS["mumu"] * 0.002), order=4)
@@ -193,6 +282,23 @@ def test_few_and_no_counts() -> None:
         assert np.all(np.isfinite(fit_background(BINS, counts, "poly4").fitted))
 
 
+def test_counts_in_a_corner_say_nothing_of_the_rest() -> None:
+    """Three counts in one bin: what is far from them is unknown, with an error and a flag that say so."""
+    bins = Bins(BINS.mass_low[145:], BINS.mass_high[145:])
+    for at in (0, 10, 19):
+        n = np.zeros(20)
+        n[at] = 3.0
+        for order in (None, 4):
+            fit = fit_background(bins, n, order=order)
+            assert np.all(np.isfinite(fit.predicted) & (fit.predicted >= 0.0) & (fit.predicted <= 4000.0))
+            assert np.all(np.isfinite(fit.sigma_predicted) & np.isfinite(fit.pull))
+            unknown = fit.sigma_predicted > 100.0
+            assert np.all(fit.high_leverage[unknown])
+    sparse = np.zeros(165)
+    sparse[144] = 3.0
+    assert np.all(np.isfinite(fit_background(BINS, sparse, order=2).sigma_predicted))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -200,6 +306,7 @@ def test_few_and_no_counts() -> None:
         ((BINS, np.ones(164)), r"counts of shape \(164,\) for 165 bins"),
         ((BINS, -np.ones(165)), "counts = -1"),
         ((BINS, np.full(165, np.nan)), "counts = nan"),
+        ((BINS, np.array([])), r"counts of shape \(0,\) for 165 bins"),
         ((BINS, np.ones(165), "exp_poly4_split", 30), "order = 30, must be from 0 to 18"),
         ((BINS, np.ones(165), "exp_poly4_split", (3, 2, 1)), r"order = \(3, 2, 1\), must be one number or 2"),
         (
@@ -211,3 +318,10 @@ def test_few_and_no_counts() -> None:
 def test_input_that_is_refused(arguments: tuple[object, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         fit_background(*arguments)  # type: ignore[arg-type]
+
+
+def test_predictions_that_are_refused() -> None:
+    with pytest.raises(ValueError, match="prediction = 'blind', must be one of leave_one_out, with_bin"):
+        fit_background(BINS, np.ones(165), prediction="blind")
+    with pytest.raises(ValueError, match="window = 2, must be 0 for prediction = 'with_bin'"):
+        fit_background(BINS, np.ones(165), window=2, prediction="with_bin")

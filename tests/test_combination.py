@@ -18,8 +18,10 @@ from besfast.analysis.combination import (
 )
 from besfast.analysis.joint import joint_limit
 from besfast.analysis.limit import DELTA_90, poisson_limit
+from besfast.analysis.systematics import ACTS_ON, quadrature, systematics_legend, systematics_table
 from besfast.analysis.table import write_table
-from besfast.dark_photon import hadronic_ratio, hadronic_ratio_error, mixing_factor, width_ratio
+from besfast.couplings import mixing_definition_factor, mixing_factor
+from besfast.dark_photon import hadronic_ratio, hadronic_ratio_error, width_ratio
 
 from .expectation import BINS, FRACTION, RESOLUTION, YIELDS, channels
 
@@ -34,7 +36,7 @@ def test_columns_and_shape() -> None:
     table = limit_table([MU, EE])
     names = (
         "mass_low mass_high combination n background background_error leverage residual significance pull n_up n_b "
-        "containment n_f delta_syst epsilon2_up epsilon_up method delta sidedness flags"
+        "containment n_f delta_syst epsilon2_up epsilon_up epsilon_definition prediction method delta sidedness flags"
     )
     assert " ".join(table) == names
     assert {values.shape for values in table.values()} == {(4 * 165,)}
@@ -139,7 +141,7 @@ def test_expected_limit_is_the_analytic_one(combination: str) -> None:
 def test_systematic_errors() -> None:
     for combination in COMBINATIONS:
         sources = systematic_errors([MU, EE], combination)
-        assert set(sources) == {"hadronic_ratio", "pion_subtraction", "annihilation_fraction", "containment"}
+        assert set(sources) == set(ACTS_ON) - {"polynomial_fit"}
         total = delta_syst([MU, EE], combination)
         assert np.allclose(total**2, sum(error**2 for error in sources.values()))
         ratio = hadronic_ratio_error(BINS.centre) / (2 + hadronic_ratio(BINS.centre))
@@ -154,6 +156,84 @@ def test_systematic_errors() -> None:
     assert np.allclose(both["containment"], 0.01 * np.hypot(MU.n_b, EE.n_b) / (MU.n_b + EE.n_b))
     # nearly all information is in mumu, and so are the errors that count
     assert np.all(systematic_errors([MU, EE], "joint")["annihilation_fraction"] < 0.07 * 0.005)
+
+
+def test_table_of_systematic_errors() -> None:
+    """A column per source, each in its place: the error of the curve is in the background and not in the total."""
+    wide = [
+        c._replace(resolution_error=0.01 * c.containment, containment_error=0.003 * c.containment) for c in (MU, EE)
+    ]
+    table = systematics_table(wide, COMBINATIONS)
+    assert list(table) == ["mass_low", "mass_high", "combination", *ACTS_ON, "delta_syst"]
+    assert {values.shape for values in table.values()} == {(4 * 165,)}
+    assert [line.split(":")[0] for line in systematics_legend()] == list(ACTS_ON)
+    on_signal = [table[name] ** 2 for name in ACTS_ON if name != "polynomial_fit"]
+    assert np.allclose(table["delta_syst"] ** 2, np.sum(on_signal, axis=0), rtol=1e-13)
+    muons = rows(table, "mumu")
+    assert np.allclose(muons["mass_resolution"], 0.01)
+    assert np.allclose(muons["containment"], 0.003)
+    assert np.allclose(muons["polynomial_fit"], MU.background.sigma_predicted / MU.background.predicted)
+    assert np.allclose(muons["delta_syst"], rows(limit_table(wide), "mumu")["delta_syst"], rtol=1e-13)
+    with pytest.raises(ValueError, match="no combination"):
+        systematics_table(wide, [])
+
+
+def test_total_of_the_paper() -> None:
+    """Its sources, 3 to 6 per cent from R and the largest of the others, make its total of 3.5 to 6.5 per cent."""
+    percent = {"hadronic_ratio": np.array([3.0, 6.0]), "pion_subtraction": np.array([0.5, 0.5])}
+    percent |= {name: np.ones(2) for name in ("annihilation_fraction", "mass_resolution", "polynomial_fit")}
+    total = quadrature(percent)
+    assert np.allclose(total, [3.5, 6.3], atol=0.05)
+    ours = delta_syst([MU, EE], "sum")
+    assert 0.014 < ours.min() < ours.max() < 0.065  # R of today's table: 1.4 to 4.5 per cent
+
+
+def test_every_source_acts_once() -> None:
+    """Doubling one error moves `delta_syst` by its own share alone, the error of the curve the background alone."""
+    base = rows(limit_table([MU]), "mumu")
+    more = rows(limit_table([MU._replace(resolution_error=0.03 * MU.containment)]), "mumu")
+    assert np.allclose(more["delta_syst"] ** 2 - base["delta_syst"] ** 2, 0.03**2, rtol=1e-9)
+    assert np.array_equal(more["containment"], base["containment"])
+    fuzzy = MU._replace(background=MU.background._replace(sigma_predicted=2.0 * MU.background.sigma_predicted))
+    other = rows(limit_table([fuzzy]), "mumu")
+    assert np.array_equal(other["delta_syst"], base["delta_syst"])
+    assert np.allclose(other["background_error"], 2.0 * base["background_error"], rtol=1e-14)
+    assert np.all(other["n_up"][base["pull"] > 0.0] > base["n_up"][base["pull"] > 0.0])
+
+
+def test_definition_of_epsilon_is_one_factor() -> None:
+    table, other = limit_table([MU, EE]), limit_table([MU, EE], epsilon_definition="width")
+    factor = mixing_definition_factor(BINS.centre, "width")
+    assert np.allclose(other["epsilon2_up"] / table["epsilon2_up"], np.tile(factor, 4), rtol=1e-12)
+    assert np.array_equal(other["n_up"], table["n_up"])
+    assert set(other["epsilon_definition"]) == {"width"}
+    with pytest.raises(ValueError, match="epsilon_definition = 'alpha'"):
+        limit_table([MU], epsilon_definition="alpha")
+
+
+def test_prediction_with_the_bin_gives_back_what_it_absorbed() -> None:
+    """Limits of a fit that knows the bin, divided by 1 - H, against those of a fit that does not; same signal found."""
+    order = MU.background.order
+    with_bin = fit_background(BINS, MU.n, order=order, prediction="with_bin")
+    other = MU._replace(background=with_bin)
+    table, reference = limit_table([other], ["mumu"]), limit_table([MU], ["mumu"])
+    assert set(table["prediction"]) == {"with_bin"}
+    h = with_bin.absorbed
+    assert np.allclose(h, with_bin.leverage)
+    direct = poisson_limit(MU.n, with_bin.fitted, np.sqrt(with_bin.fitted * h), 1.0, table["delta_syst"]).upper
+    assert np.allclose(table["n_up"], direct / (1.0 - h), rtol=1e-12)
+    # n - fit = (1 - H)(n - prediction): the strengths agree, whatever the leverage
+    found, error = signal_strength([other], "mumu")
+    expected, expected_error = signal_strength([MU], "mumu")
+    assert np.allclose(found * other.signal, expected * MU.signal, atol=0.02 * np.sqrt(MU.n).max())
+    assert np.allclose(error * other.signal, expected_error * MU.signal, rtol=0.02)
+    assert np.allclose(table["pull"], reference["pull"], atol=0.02)
+    low = h < 0.03  # there the two limits are one: errors differ by 3 H / 2
+    assert np.count_nonzero(low) > 90
+    middle = low & (reference["pull"] > 0.0)
+    assert np.allclose(table["n_up"][middle], reference["n_up"][middle], rtol=0.05)
+    both = limit_table([other, EE], ["joint", "sum"])
+    assert np.all(both["n_up"] > 0.0)
 
 
 def test_injected_signal_comes_back() -> None:
@@ -227,6 +307,9 @@ def test_input_that_is_refused() -> None:
         limit_table([MU._replace(pipi=2.0 * MU.n)])
     with pytest.raises(ValueError, match="no channel"):
         limit_table([])
+    shifted = EE._replace(bins=EE.bins._replace(mass_high=EE.bins.mass_high + 0.001))
+    with pytest.raises(ValueError, match="ee and mumu have different mass bins"):
+        limit_table([MU, shifted])
 
 
 def test_expected_sensitivity_of_the_literal_convention() -> None:

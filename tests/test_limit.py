@@ -10,7 +10,15 @@ import time
 import numpy as np
 import pytest
 from besfast.analysis.joint import _joint_q, joint_limit
-from besfast.analysis.limit import DELTA_90, poisson_limit, profile, sidedness, x_minus_log1p
+from besfast.analysis.limit import (
+    DELTA_90,
+    DELTA_90_ONE_SIDED,
+    gaussian_q,
+    poisson_limit,
+    profile,
+    sidedness,
+    x_minus_log1p,
+)
 from besfast.event import Floats
 from scipy.optimize import brentq, minimize, minimize_scalar
 from scipy.stats import chi2, norm, poisson
@@ -46,10 +54,9 @@ def brute_q(mu: float, n: float, b: float, sigma_b: float, e: float, sigma_e: fl
 
     if sigma_e == 0:
         return over_background(0.0)
-    best = minimize_scalar(
-        over_background, bounds=(max(-e / sigma_e, -40.0), 40.0), method="bounded", options={"xatol": 1e-12}
-    )
-    return float(best.fun)
+    low = max(-e / sigma_e, -40.0)
+    best = minimize_scalar(over_background, bounds=(low, 40.0), method="bounded", options={"xatol": 1e-12})
+    return min(float(best.fun), over_background(low))  # the search stops short of an efficiency of zero
 
 
 CASES = [
@@ -79,6 +86,35 @@ def test_ends_of_the_interval_by_brute_force(case: tuple[float, ...], bounded: b
         assert brute_q(float(limit.lower), *case) == pytest.approx(DELTA_90, abs=1e-6)
     else:
         assert q0 - reference <= DELTA_90
+
+
+GRID = [
+    (n, b, sigma_b, e, relative * e)
+    for n, b in (
+        (0.0, 0.0),
+        (0.0, 4.0),
+        (0.4, 2.0),
+        (3.0, 0.0),
+        (4.0, 60.0),
+        (50.5, 40.0),
+        (7600.0, 8000.0),
+        (1e7, 1e7),
+    )
+    for sigma_b in (0.0, 0.3 * math.sqrt(b + 0.1), 2.0 * math.sqrt(b + 0.1))
+    for e, relative in ((0.63, 0.0), (0.63, 0.05), (1.0, 0.35))
+]
+
+
+@pytest.mark.parametrize("case", GRID)
+def test_q_by_brute_force(case: tuple[float, ...]) -> None:
+    """No counts, far fewer than expected, no errors, huge and fractional counts: q within 1e-6 at six strengths."""
+    n, b, sigma_b, e, sigma_e = case
+    data = (n, b, sigma_b**2, e, sigma_e**2)
+    scale = math.sqrt(n + b + sigma_b**2 + 1.0) / e
+    for mu in scale * np.array([0.0, 0.01, 0.5, 1.5, 4.0, 12.0]):
+        exact = brute_q(float(mu), *case)
+        if exact < 1e5:
+            assert gaussian_q(mu, data)[0] == pytest.approx(exact, abs=1e-6)
 
 
 def test_two_nuisances_at_once_give_the_same_minimum() -> None:
@@ -130,6 +166,24 @@ def test_gaussian_limit_in_units_of_sigma(delta: float, bounded: bool, expected:
     assert np.allclose(limit.upper / 1e6, closed, rtol=1e-5)
 
 
+@pytest.mark.parametrize("delta", [DELTA_90, DELTA_90_ONE_SIDED, 3.841458821])
+def test_gaussian_limit_in_closed_form(delta: float) -> None:
+    """One bin whose error is that of a Gaussian background, 1e12 +- 1e12 sqrt(1 + 1e-10): to 1e-9 of the error.
+
+    Bounded best + sqrt(best^2 + delta) below zero and best + sqrt(delta) above; unbounded best + sqrt(delta), empty
+    where that is negative.
+    """
+    pulls, b, sigma = np.array([-5.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0]), 1e14, math.hypot(1e12, 1e7)
+    limit = poisson_limit(b + pulls * sigma, b, 1e12, 1, 0, delta=delta)
+    closed = np.where(pulls < 0, pulls + np.sqrt(pulls**2 + delta), pulls + math.sqrt(delta))
+    assert np.allclose(limit.upper / sigma, closed, rtol=0, atol=1e-9)
+    unbounded = poisson_limit(b + pulls * sigma, b, 1e12, 1, 0, delta=delta, bounded=False)
+    assert np.array_equal(unbounded.empty, pulls < -math.sqrt(delta))
+    inside = ~unbounded.empty
+    assert np.allclose(unbounded.upper[inside] / sigma, pulls[inside] + math.sqrt(delta), rtol=0, atol=1e-9)
+    assert np.allclose(limit.lower / sigma, np.maximum(pulls - math.sqrt(delta), 0.0), rtol=0, atol=1e-9)
+
+
 def test_unbounded_gaussian_limit() -> None:
     b, pulls = 1e12, np.array([-1.6, -1.0, 0.0, 2.0])
     limit = poisson_limit(b + pulls * 1e6, b, 0, 1, 0, bounded=False)
@@ -142,6 +196,11 @@ def test_unbounded_gaussian_limit() -> None:
 
 def test_no_counts() -> None:
     assert np.allclose(poisson_limit(0, [0.0, 1.0, 50.0], 0, 1, 0).upper, DELTA_90 / 2, rtol=1e-12)
+    b_over_w = poisson_limit(0, 5.0, [0.0, 0.5, 2.0], 1.0, 0.0, delta=3.841458821).upper
+    assert np.allclose(b_over_w, 0.5 * 3.841458821, rtol=1e-12)  # as long as b exceeds its variance
+    assert poisson_limit(0, 3, 0, 1, 0, delta=DELTA_90_ONE_SIDED).upper == pytest.approx(
+        0.5 * DELTA_90_ONE_SIDED, rel=1e-12
+    )
     assert poisson_limit(0, 3, 0, 1, 0, delta=3.841459).upper == pytest.approx(1.9207, abs=1e-4)
     # a background known to better than its own size changes nothing
     assert poisson_limit(0, 5.0, 1.0, 0.5, 0).upper == pytest.approx(DELTA_90, rel=1e-12)
@@ -217,6 +276,8 @@ def test_broadcasting_and_what_a_limit_carries() -> None:
     assert limit.delta == DELTA_90
     assert limit.sidedness == "two-sided 90 %, about 95 % one-sided"
     assert limit.method == "bounded profile likelihood"
+    assert pytest.approx(float(chi2.ppf(0.9, 1)), rel=1e-9) == DELTA_90
+    assert pytest.approx(float(norm.ppf(0.9)) ** 2, rel=1e-9) == DELTA_90_ONE_SIDED
     assert sidedness(1.642374) == "two-sided 80 %, about 90 % one-sided"
     assert sidedness(float(chi2.ppf(0.95, 1))) == "two-sided 95 %, about 97.5 % one-sided"
 

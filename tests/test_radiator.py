@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from besfast import dark_photon
 from besfast.constants import ALPHA, HBARC2, M_E, M_MU, M_PI
+from besfast.couplings import mixing_factor
 from besfast.sim.generate import Generator
 from besfast.sim.radiative.form_factor import pion_form_factor2
 from besfast.sim.radiative.radiator import (
@@ -101,7 +102,7 @@ def test_dark_photon_over_qed_is_formula_one(mass):
         4 * np.pi**2 * ALPHA * epsilon**2 / S**2 * radiator(1 - mass**2 / S**2, S) / n_f * HBARC2, rel=1e-13
     )
     background = isr_spectrum(mass, S, born_leptons(mass, 0.0)) * width
-    factor = dark_photon.mixing_factor(mass, n_f, width)
+    factor = mixing_factor(mass, n_f, width)
     assert signal / background == pytest.approx(epsilon**2 / factor, rel=1e-12)
 
 

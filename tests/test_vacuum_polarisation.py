@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from besfast.constants import ALPHA, M_E, M_MU, M_TAU
-from besfast.dark_photon import hadronic_ratio, mixing_definition_factor
+from besfast.couplings import mixing_definition_factor
+from besfast.dark_photon import hadronic_ratio
 from besfast.sim.radiative import dispersion as model
 from besfast.vacuum_polarisation import (
     LIGHT_STATES,
@@ -266,5 +267,5 @@ def test_definitions_of_epsilon():
     assert mixing_definition_factor(2.0, "width") == width[1]
     with pytest.raises(ValueError, match="epsilon_definition = 'alpha', must be 'mixing' or 'width'"):
         mixing_definition_factor(2.0, "alpha")
-    with pytest.raises(ValueError, match="a mass must be positive"):
+    with pytest.raises(ValueError, match="m = -2, must be > 0"):
         mixing_definition_factor(-2.0, "width")
