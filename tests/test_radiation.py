@@ -329,6 +329,7 @@ def test_bhabha_scattering_against_a_plain_monte_carlo():
     assert generator.cross_section == pytest.approx(expected, abs=1e-2 * expected + 3 * error)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("process", "options"), [("mumu_isr", CUTS), ("ee_bhabha", {}), ("mumu_isr", {"theta_gamma_min": 0.5})]
 )
