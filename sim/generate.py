@@ -134,8 +134,10 @@ def generate(
         Standard deviation of the event's sqrt(s) [GeV].
     **options
         Those of the process, angles and momenta in the centre of mass: `mass_min`, `mass_max` of the pair [GeV],
-        `theta_gamma_max` and `lepton_theta_min` (both leptons) from either beam [rad], `lepton_pt_min` [GeV/c]; `mass`
-        [GeV] and `epsilon` of a dark photon; `lepton`, "mu" or "e", where a process has both.
+        `theta_gamma_min`, `theta_gamma_max` and `lepton_theta_min` (both leptons) from either beam [rad],
+        `lepton_pt_min` [GeV/c], before the pair radiates; `mass` [GeV] and `epsilon` of a dark photon; `lepton`, "mu"
+        or "e", where a process has both; at order "ll" `vacuum_polarisation`, `resonances`, `final_state_radiation`
+        (all True) and `soft_cutoff` (1 MeV): softer photons are not written.
 
     Returns
     -------

@@ -333,8 +333,9 @@ def test_other_processor(run_python):
 import hashlib
 from besfast.sim.generate import Generator
 digest = hashlib.sha256()
-for process in ("mumu_isr", "ee_bhabha", "pipi_isr"):
-    generator = Generator(process, seed=20, energy_spread=1e-3, n_scan=2**16, n_cross_section=2**16)
+samples = ("mumu_isr", "lo"), ("ee_bhabha", "lo"), ("pipi_isr", "lo"), ("mumu_isr", "ll"), ("ee_bhabha", "ll")
+for process, order in samples:
+    generator = Generator(process, seed=20, order=order, energy_spread=1e-3, n_scan=2**16, n_cross_section=2**16)
     truth = generator.events(0, 20_000)
     for column in (truth.px, truth.py, truth.pz, truth.energy, truth.event_sqrt_s):
         digest.update(column.tobytes())

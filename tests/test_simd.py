@@ -14,6 +14,8 @@ from besfast.reco import showers as matching
 from besfast.reco import tracks as measured
 from besfast.rng import DEDX_STREAM
 from besfast.sim import counters, particles, showers, simulate, tracks
+from besfast.sim.radiative import hard_frame, radiation
+from besfast.sim.radiative.phase_space import Region
 
 CARD = load_card("besiii")
 N = 64
@@ -26,12 +28,23 @@ EMC, DEDX, TOF, DEPOSIT = emc.parameters(CARD), dedx.parameters(CARD), tof.param
 GAP = ((170.0, 3.0, 0.0), (210.0, 4.0, 0.0))
 MUC, MUC_TABLE = muc.parameters(CARD), muc_table(CARD)
 TABLE = track_table.track_table(CARD)
+REGION = Region(3.773, 0.1, 0.9, 0.3, 0.0, 0.1, 1.0, 1.0, 1.0, 0.0)
+PHOTONS = np.full(radiation.ROWS * BLOCK, 0.5)
+LOST = radiation.Radiation(0.08, 17.0, 1e-3)
 LAB = CARD.beam.laboratory()
 
 VECTOR = {
     simulate.trigger_stage: (K, K, KEYS, 0.5, FLAGS),
     particles.boost_stage: (LAB, X, X, X),
     particles.vertex_stage: (K, K, KEYS, np.ones(6), X, X, X),
+    radiation.losses_stage: (LOST, 3.7, X, X, X, X, X),
+    radiation.convolution_stage: (LOST, 3.7, X, X, X),
+    hard_frame.additional_photon_stage: (3.7, 1.0, X, X, X, X, X, X, X),
+    hard_frame.recoil_stage: (LOST, 3.7, 0.1, X, PHOTONS, X, X),
+    hard_frame.axis_stage: (X, X, PHOTONS),
+    hard_frame.range_stage: (REGION, X, X, PHOTONS, X),
+    hard_frame.boost_stage: (X, 23, PHOTONS),
+    hard_frame.boosted_cuts_stage: (REGION, PHOTONS, X),
     tracks.helix_stage: (SCRATCH, N, 1.0),
     tracks.radiate_stage: (X, SCRATCH),
     tracks.draw_stage: (K, K, KEYS, KEYS, SCRATCH),

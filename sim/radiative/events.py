@@ -15,6 +15,7 @@ from .radiation import HARD_X, OTHER_X, PAIR_X, SAME_X, row
 from .trials import find_momenta, map_trials
 
 _ZERO = np.uint64(0)
+_ONE = np.uint64(1)
 
 #: Places of an event's particles: pair, hard photon, additional photons of the other beam and of its own, and those of
 #: the negative and of the positive particle.
@@ -85,6 +86,7 @@ def find_particles(
     sub-process keeps the mass of the pair.
     """
     n = event.size
+    last = min(out.shape[0], FIRST)
     scale, energy = np.empty(n), np.empty(n)
     map_trials(source, dice, beyond, event, trial, t)
     scale_stage(dice.region.sqrt_s, sqrt_s, scale)
@@ -100,11 +102,11 @@ def find_particles(
     # the positive particle takes what conservation leaves to it
     out[POSITIVE, :ENERGY] = 0.0
     copy_stage(sqrt_s, out[POSITIVE, ENERGY])
-    for place in range(HARD, min(out.shape[0], FIRST)):
+    for place in range(HARD, last):
         norm_stage(out[place, PX], out[place, PY], out[place, PZ], out[place, ENERGY])
     for component in range(4):
         subtract_stage(out[NEGATIVE, component], out[POSITIVE, component])
-        for place in range(HARD, min(out.shape[0], FIRST)):
+        for place in range(HARD, last):
             subtract_stage(out[place, component], out[POSITIVE, component])
 
 
@@ -122,9 +124,10 @@ def pack(
     kinds: PDG number and charge of every place.
     """
     px, py, pz, energy = momenta
+    places = particles.shape[0]
     j = offsets[0]
-    for i in range(particles.shape[2]):
-        for place in range(particles.shape[0]):
+    for i in range(np.uint64(particles.shape[2])):
+        for place in range(places):
             if particles[place, ENERGY, i] > 0.0:
                 px[j] = particles[place, PX, i]
                 py[j] = particles[place, PY, i]
@@ -133,7 +136,7 @@ def pack(
                 pdg[j] = kinds[place, 0]
                 charge[j] = kinds[place, 1]
                 j += 1
-        offsets[i + 1] = j
+        offsets[i + _ONE] = j
 
 
 @stage

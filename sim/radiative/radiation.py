@@ -19,19 +19,20 @@ D describes collinear photons. To have photons at all angles, their correlation 
    eta -> 0 all y but y_h vanish, and leading order is left.
 
 How B is chosen: y = x u^(2/eta), x = 1 - m^2/s, has the density of soft photons on [0, x]; it is A's loss if larger
-than what it leaves to the other beam, else B's. The sum of both cases is flat against D D within a few per cent. C is
-chosen in the same way from [0, y_A]: the density of two collinear emissions of which either may be the harder, one
-where it is normalised, so that the spectrum of m is not touched. For two hard photons on one beam it agrees with the
-product of two splitting functions within 10 %.
+than what it leaves to the other beam, else B's. The sum of both cases follows D D closely, also where both lose alike.
+C is chosen in the same way from [0, y_A]: the density of two collinear emissions of which either may be the harder. It
+is normalised, so that the spectrum of m is not touched; for two hard photons on one beam it agrees with the product of
+two splitting functions within 10 %.
 
 B and C below `soft_cutoff` are given no energy at all: m does not know of them, and what they had goes to h.
 For annihilation the cross section is multiplied by what D lacks of the vertex correction, 1 + (alpha/pi)(pi^2/3 - 1/2)
 (Kuraev and Fadin, Yad. Fiz. 41 (1985) 733); for Bhabha scattering, where the constant depends on the angle, by nothing.
 
-Wrong: beyond leading logarithms for two photons at wide angles (each is right by itself, h by the matrix element, the
-softer one by the eikonal factor of the beams alone, without interference with the pair). In about one event in a
-hundred B is harder than h: the matrix element still is that of h. In Bhabha scattering at small angles the scale of eta
-would better be |t| than s; at 0.4 rad that is 20 % of the additional radiation.
+Wrong: for two photons at wide angles (each is right by itself, h by the matrix element, the softer one by the eikonal
+factor of the beams alone, without interference with the pair). In one or two events of a hundred an additional photon
+is harder than h; the cuts on the photon's angle are cuts on h. In Bhabha scattering B and C are turned along the beams
+where their transverse momentum would bring the leptons to the pole of the t channel, which is in the frame of Q, and
+the scale of eta would better be |t| than s: at 0.4 rad that is 20 % of the additional radiation.
 """
 
 import math
