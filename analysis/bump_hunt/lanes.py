@@ -1,4 +1,4 @@
-"""The scan of a block of data sets over all masses: background, signal, its error, and a limit, lane by lane."""
+"""A block of data sets, lane by lane: fits that fall back on the careful way, and the scan over all masses."""
 
 import math
 
@@ -6,62 +6,84 @@ import numpy as np
 
 from ...arrays import Floats, Ints
 from ...kernel import stage
+from .barrier import careful_fit
 from .model import Columns
 from .newton import CROSSING, FIXED, FREE, LANES, fit, information
 
 _LANES = np.uint64(LANES)
+#: How a lane was fitted: in fast steps, with care, not at all.
+FAST, CAREFUL, FAILED = 0, 1, 2
 #: Rows of the result of `scan_lanes`.
-BEST, Q_ZERO, Q_BEST, ERROR, UPPER = 0, 1, 2, 3, 4
-ROWS = 5
+ROWS = ("best", "q_zero", "q_best", "error", "upper")
+_MIN_CURVATURE = 0.01
+
+
+@stage
+def solve(
+    mode: int, m: int, model: Columns, counts: Floats, constraint: Floats, auxiliary: Floats,
+    goal: Floats, least: Floats, best: Floats, active: Ints,
+    amplitude: Floats, theta: Floats, x: Floats, nu: Floats, answer: Floats, q: Floats, status: Ints,
+) -> None:
+    """Fit the active lanes as `newton.fit` does, and with care those that it could not; raise their status."""
+    failed, found, start = np.zeros(LANES, dtype=np.int64), np.empty(2), x.copy()
+    fit(mode, m, model, counts, constraint, auxiliary, goal, least, best, active, amplitude, theta, x, nu, answer, q,
+        failed)
+    for t in range(LANES):
+        if failed[t] != 0:
+            good = careful_fit(mode, m, t, model, counts, constraint, auxiliary, goal[t], least[t], best[t], start[t],
+                               amplitude, theta, nu, found)
+            x[t], answer[t], q[t] = found[0], found[0], found[1]
+            status[t] = max(status[t], CAREFUL if good else FAILED)
+
+
+@stage
+def fitted_errors(
+    m: int, model: Columns, counts: Floats, nu: Floats, theta: Floats, best: Floats, error: Floats
+) -> None:
+    """Fill the error of the best signal from the curvature of -ln L there, background and nuisances free."""
+    error[:] = 0.0
+    for c in range(model.start.shape[1]):
+        start, size = model.start[m, c], model.size[m, c]
+        information(counts[c, start : start + size], model.columns[m, c], size, nu[c], theta, error)
+    for t in range(_LANES):
+        curvature = error[t]
+        for j in range(theta.shape[0]):
+            mixed = best[t] * (model.overlap[m, j] + theta[j, t] * model.spread[m, j])
+            curvature -= mixed * mixed / (1.0 + best[t] * best[t] * model.spread[m, j])
+        error[t] = 1.0 / math.sqrt(max(curvature, _MIN_CURVATURE))
 
 
 @stage
 def scan_lanes(
     model: Columns, counts: Floats, constraint: Floats, auxiliary: Floats, delta: float, bounded: bool,
-    out: Floats, failed: Ints,
+    out: Floats, status: Ints,
 ) -> None:
     """Fill best signal, q at zero and at the best, error and upper limit (q = q_ref + delta) of each lane and mass.
 
     counts (C, B, LANES), constraint (C, LANES), auxiliary (M, J, LANES) rotated for every mass; out
-    (M, ROWS, LANES), signals in units of their expected error; failed (M, LANES), 1 for what is to be done with care.
-    A delta of zero asks for no limit.
+    (M, len(ROWS), LANES), signals in units of their expected error; status (M, LANES). A delta of zero asks for no
+    limit.
     """
     n_masses, n_channels = model.start.shape
-    n_rows, n_columns = model.columns.shape[2], model.columns.shape[3]
-    n_nuisances = model.spread.shape[1]
-    amplitude = np.empty((n_channels, n_columns, LANES))
-    nu = np.empty((n_channels, n_rows, LANES))
-    theta = np.empty((n_nuisances, LANES))
-    x, goal, zero = np.empty(LANES), np.zeros(LANES), np.zeros(LANES)
-    unused = np.empty(LANES)
-    active = np.empty(LANES, dtype=np.int64)
+    amplitude = np.empty((n_channels, model.columns.shape[3], LANES))
+    nu = np.empty((n_channels, model.columns.shape[2], LANES))
+    theta = np.empty((model.spread.shape[1], LANES))
+    x, goal, zero, unused = np.empty(LANES), np.zeros(LANES), np.zeros(LANES), np.empty(LANES)
+    active = np.ones(LANES, dtype=np.int64)
+    status[:] = FAST
     for m in range(n_masses):
         best, q_zero, q_best, error, upper = out[m, 0], out[m, 1], out[m, 2], out[m, 3], out[m, 4]
         amplitude[:] = 0.0
         theta[:] = auxiliary[m]
         x[:] = 0.0
-        active[:] = 1
-        failed[m, :] = 0
-        aux = auxiliary[m]
-        fit(FIXED, m, model, counts, constraint, aux, zero, zero, zero, active, amplitude, theta, x, nu, unused,
-            q_zero, failed[m])
-        for t in range(_LANES):
-            active[t] = 1 - failed[m, t]
-        fit(FREE, m, model, counts, constraint, aux, zero, zero, zero, active, amplitude, theta, x, nu, best, q_best,
-            failed[m])
-        error[:] = 0.0
-        for c in range(n_channels):
-            start, size = model.start[m, c], model.size[m, c]
-            information(counts[c, start : start + size], model.columns[m, c], size, nu[c], theta, error)
-        for t in range(_LANES):
-            curvature = error[t]
-            for j in range(n_nuisances):
-                mixed = best[t] * (model.overlap[m, j] + theta[j, t] * model.spread[m, j])
-                curvature -= mixed * mixed / (1.0 + best[t] * best[t] * model.spread[m, j])
-            error[t] = 1.0 / math.sqrt(max(curvature, 1e-12))
-            active[t] = 1 - failed[m, t]
-            goal[t] = delta + (q_zero[t] if bounded and best[t] < 0.0 else q_best[t])
-            x[t] = best[t] + error[t] * math.sqrt(max(goal[t] - q_best[t], 0.0))
+        solve(FIXED, m, model, counts, constraint, auxiliary[m], zero, zero, zero, active, amplitude, theta, x, nu,
+              unused, q_zero, status[m])
+        solve(FREE, m, model, counts, constraint, auxiliary[m], zero, zero, zero, active, amplitude, theta, x, nu,
+              best, q_best, status[m])
+        fitted_errors(m, model, counts, nu, theta, best, error)
         if delta > 0.0:
-            fit(CROSSING, m, model, counts, constraint, aux, goal, q_best, best, active, amplitude, theta, x, nu,
-                upper, unused, failed[m])
+            for t in range(_LANES):
+                goal[t] = delta + (q_zero[t] if bounded and best[t] < 0.0 else q_best[t])
+                x[t] = best[t] + error[t] * math.sqrt(goal[t] - q_best[t])
+            solve(CROSSING, m, model, counts, constraint, auxiliary[m], goal, q_best, best, active, amplitude, theta, x,
+                  nu, upper, unused, status[m])
