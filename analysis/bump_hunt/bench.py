@@ -1,0 +1,103 @@
+"""Fits at one mass of up to `LANES` data sets at once, from Python: what scans of data, CLs and posteriors are made of."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ...arrays import Floats, Ints
+from .lanes import FAST, fitted_errors, solve
+from .model import Model
+from .newton import CROSSING, FIXED, FREE, LANES
+
+
+class DataSets(NamedTuple):
+    """Counts (C, B, LANES) with auxiliary measurements (C, LANES) of the components and (J, LANES) of the nuisances.
+
+    The latter are in the model's rotated basis of one mass.
+    """
+
+    counts: Floats
+    constraint: Floats
+    auxiliary: Floats
+
+
+class Fits(NamedTuple):
+    """Signal in units of its expected error and q, per lane, with the state they were found in."""
+
+    x: Floats
+    q: Floats
+    status: Ints
+    nu: Floats
+    amplitude: Floats
+    theta: Floats
+
+
+def repeated(model: Model, counts: Floats, constraint: Floats | None = None) -> DataSets:
+    """Return one data set (C, B) in every lane; auxiliary measurements as expected unless `constraint` (C,) is given."""
+    shape = counts.shape
+    constraint = np.zeros(shape[0]) if constraint is None else constraint
+    return DataSets(
+        np.repeat(counts[:, :, None], LANES, axis=2),
+        np.repeat(constraint[:, None], LANES, axis=1),
+        np.zeros((len(model.nuisances), LANES)),
+    )
+
+
+def _state(model: Model, x: Floats, data: DataSets) -> tuple[Floats, Floats, Floats, Floats]:
+    columns = model.columns.columns
+    amplitude = np.zeros((columns.shape[1], columns.shape[3], LANES))
+    return amplitude, data.auxiliary.copy(), x.copy(), np.empty((columns.shape[1], columns.shape[2], LANES))
+
+
+def _run(
+    mode: int, model: Model, m: int, data: DataSets, x: Floats, start: Fits | None, goal: Floats, least: Floats,
+    best: Floats, used: int,
+) -> Fits:  # fmt: skip
+    amplitude, theta, x, nu = _state(model, x, data)
+    if start is not None:
+        amplitude[:], theta[:] = start.amplitude, start.theta
+    answer, q, status = np.empty(LANES), np.empty(LANES), np.full(LANES, FAST)
+    active = (np.arange(LANES) < used).astype(np.int64)
+    solve(mode, m, model.columns, *data, goal, least, best, active, amplitude, theta, x, nu, answer, q, status)
+    return Fits(answer, q, status, nu, amplitude, theta)
+
+
+_ZERO = np.zeros(LANES)
+
+
+def fit_at(model: Model, m: int, data: DataSets, x: ArrayLike, start: Fits | None = None, used: int = LANES) -> Fits:
+    """Fit background and nuisances at given signals (LANES,)."""
+    at = np.broadcast_to(np.asarray(x, dtype=np.float64), (LANES,)).copy()
+    return _run(FIXED, model, m, data, at, start, _ZERO, _ZERO, _ZERO, used)
+
+
+def fit_signal(model: Model, m: int, data: DataSets, start: Fits | None = None, used: int = LANES) -> Fits:
+    """Fit the signal as well, of either sign."""
+    return _run(FREE, model, m, data, _ZERO, start, _ZERO, _ZERO, _ZERO, used)
+
+
+def fit_crossing(
+    model: Model, m: int, data: DataSets, best: Fits, goal: Floats, guess: Floats, used: int = LANES
+) -> Fits:
+    """Return the signals at which q is `goal`, above the best where the guess is above it, else below."""
+    return _run(CROSSING, model, m, data, guess, best, goal, best.q, best.x, used)
+
+
+def errors(model: Model, m: int, data: DataSets, best: Fits) -> Floats:
+    """Return the error of each lane's best signal."""
+    error = np.empty(LANES)
+    fitted_errors(m, model.columns, data.counts, best.nu, best.theta, best.x, error)
+    return error
+
+
+def asimov(model: Model, m: int, data: DataSets, background: Fits, lane: int = 0) -> DataSets:
+    """Return in every lane the expectation of a lane's fit without signal, auxiliary measurements at their fit too."""
+    columns = model.columns
+    counts, constraint = np.zeros(data.counts.shape[:2]), np.empty(data.counts.shape[0])
+    for c in range(counts.shape[0]):
+        start, size = int(columns.start[m, c]), int(columns.size[m, c])
+        counts[c, start : start + size] = background.nu[c, :size, lane]
+        constraint[c] = background.nu[c, size, lane]
+    auxiliary = np.repeat(background.theta[:, lane : lane + 1], LANES, axis=1)
+    return repeated(model, counts, constraint)._replace(auxiliary=auxiliary)
