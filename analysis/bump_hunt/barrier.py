@@ -72,7 +72,14 @@ def expectation(m: int, t: int, model: Columns, z: Floats, nu: Floats) -> float:
 
 @stage
 def merit(
-    m: int, t: int, model: Columns, counts: Floats, constraint: Floats, auxiliary: Floats, z: Floats, nu: Floats,
+    m: int,
+    t: int,
+    model: Columns,
+    counts: Floats,
+    constraint: Floats,
+    auxiliary: Floats,
+    z: Floats,
+    nu: Floats,
     tau: float,
 ) -> float:
     """Return -ln L of lane t above the reference, less tau times the logarithms of the empty bins' expectations."""
@@ -95,8 +102,18 @@ def merit(
 
 @stage
 def derivatives(
-    m: int, t: int, model: Columns, counts: Floats, constraint: Floats, auxiliary: Floats, z: Floats, nu: Floats,
-    tau: float, free: bool, gradient: Floats, hessian: Floats,
+    m: int,
+    t: int,
+    model: Columns,
+    counts: Floats,
+    constraint: Floats,
+    auxiliary: Floats,
+    z: Floats,
+    nu: Floats,
+    tau: float,
+    free: bool,
+    gradient: Floats,
+    hessian: Floats,
 ) -> None:
     """Fill gradient and Hessian (lower half) of the merit; the signal is held where it is not `free`.
 
@@ -141,7 +158,14 @@ def derivatives(
 
 @stage
 def minimise(
-    m: int, t: int, model: Columns, counts: Floats, constraint: Floats, auxiliary: Floats, z: Floats, nu: Floats,
+    m: int,
+    t: int,
+    model: Columns,
+    counts: Floats,
+    constraint: Floats,
+    auxiliary: Floats,
+    z: Floats,
+    nu: Floats,
     free: bool,
 ) -> tuple[float, bool]:
     """Move the parameters z of lane t to the optimum; return q = -2 ln L there, and whether that worked."""
@@ -191,9 +215,21 @@ def minimise(
 
 @stage
 def careful_fit(
-    mode: int, m: int, t: int, model: Columns, counts: Floats, constraint: Floats, auxiliary: Floats,
-    goal: float, least: float, best: float, start: float,
-    amplitude: Floats, theta: Floats, nu: Floats, found: Floats,
+    mode: int,
+    m: int,
+    t: int,
+    model: Columns,
+    counts: Floats,
+    constraint: Floats,
+    auxiliary: Floats,
+    goal: float,
+    least: float,
+    best: float,
+    start: float,
+    amplitude: Floats,
+    theta: Floats,
+    nu: Floats,
+    found: Floats,
 ) -> bool:
     """Do for lane t alone what `newton.fit` does for all: found = (signal, q). Return whether it converged."""
     n_channels, n_columns = model.start.shape[1], model.columns.shape[3]

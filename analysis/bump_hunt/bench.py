@@ -35,8 +35,7 @@ class Fits(NamedTuple):
 
 def repeated(model: Model, counts: Floats, constraint: Floats | None = None) -> DataSets:
     """Return one data set (C, B) in every lane; auxiliary measurements as expected unless `constraint` (C,) is given."""
-    shape = counts.shape
-    constraint = np.zeros(shape[0]) if constraint is None else constraint
+    constraint = np.zeros(counts.shape[0]) if constraint is None else constraint
     return DataSets(
         np.repeat(counts[:, :, None], LANES, axis=2),
         np.repeat(constraint[:, None], LANES, axis=1),
@@ -94,7 +93,8 @@ def errors(model: Model, m: int, data: DataSets, best: Fits) -> Floats:
 def asimov(model: Model, m: int, data: DataSets, background: Fits, lane: int = 0) -> DataSets:
     """Return in every lane the expectation of a lane's fit without signal, auxiliary measurements at their fit too."""
     columns = model.columns
-    counts, constraint = np.zeros(data.counts.shape[:2]), np.empty(data.counts.shape[0])
+    counts: Floats = np.zeros(data.counts.shape[:2])
+    constraint = np.empty(counts.shape[0])
     for c in range(counts.shape[0]):
         start, size = int(columns.start[m, c]), int(columns.size[m, c])
         counts[c, start : start + size] = background.nu[c, :size, lane]

@@ -20,18 +20,64 @@ _MIN_CURVATURE = 0.01
 
 @stage
 def solve(
-    mode: int, m: int, model: Columns, counts: Floats, constraint: Floats, auxiliary: Floats,
-    goal: Floats, least: Floats, best: Floats, active: Ints,
-    amplitude: Floats, theta: Floats, x: Floats, nu: Floats, answer: Floats, q: Floats, status: Ints,
+    mode: int,
+    m: int,
+    model: Columns,
+    counts: Floats,
+    constraint: Floats,
+    auxiliary: Floats,
+    goal: Floats,
+    least: Floats,
+    best: Floats,
+    active: Ints,
+    amplitude: Floats,
+    theta: Floats,
+    x: Floats,
+    nu: Floats,
+    answer: Floats,
+    q: Floats,
+    status: Ints,
 ) -> None:
     """Fit the active lanes as `newton.fit` does, and with care those that it could not; raise their status."""
     failed, found, start = np.zeros(LANES, dtype=np.int64), np.empty(2), x.copy()
-    fit(mode, m, model, counts, constraint, auxiliary, goal, least, best, active, amplitude, theta, x, nu, answer, q,
-        failed)
+    fit(
+        mode,
+        m,
+        model,
+        counts,
+        constraint,
+        auxiliary,
+        goal,
+        least,
+        best,
+        active,
+        amplitude,
+        theta,
+        x,
+        nu,
+        answer,
+        q,
+        failed,
+    )
     for t in range(LANES):
         if failed[t] != 0:
-            good = careful_fit(mode, m, t, model, counts, constraint, auxiliary, goal[t], least[t], best[t], start[t],
-                               amplitude, theta, nu, found)
+            good = careful_fit(
+                mode,
+                m,
+                t,
+                model,
+                counts,
+                constraint,
+                auxiliary,
+                goal[t],
+                least[t],
+                best[t],
+                start[t],
+                amplitude,
+                theta,
+                nu,
+                found,
+            )
             x[t], answer[t], q[t] = found[0], found[0], found[1]
             status[t] = max(status[t], CAREFUL if good else FAILED)
 
@@ -55,8 +101,14 @@ def fitted_errors(
 
 @stage
 def scan_lanes(
-    model: Columns, counts: Floats, constraint: Floats, auxiliary: Floats, delta: float, bounded: bool,
-    out: Floats, status: Ints,
+    model: Columns,
+    counts: Floats,
+    constraint: Floats,
+    auxiliary: Floats,
+    delta: float,
+    bounded: bool,
+    out: Floats,
+    status: Ints,
 ) -> None:
     """Fill best signal, q at zero and at the best, error and upper limit (q = q_ref + delta) of each lane and mass.
 
@@ -76,14 +128,65 @@ def scan_lanes(
         amplitude[:] = 0.0
         theta[:] = auxiliary[m]
         x[:] = 0.0
-        solve(FIXED, m, model, counts, constraint, auxiliary[m], zero, zero, zero, active, amplitude, theta, x, nu,
-              unused, q_zero, status[m])
-        solve(FREE, m, model, counts, constraint, auxiliary[m], zero, zero, zero, active, amplitude, theta, x, nu,
-              best, q_best, status[m])
+        solve(
+            FIXED,
+            m,
+            model,
+            counts,
+            constraint,
+            auxiliary[m],
+            zero,
+            zero,
+            zero,
+            active,
+            amplitude,
+            theta,
+            x,
+            nu,
+            unused,
+            q_zero,
+            status[m],
+        )
+        solve(
+            FREE,
+            m,
+            model,
+            counts,
+            constraint,
+            auxiliary[m],
+            zero,
+            zero,
+            zero,
+            active,
+            amplitude,
+            theta,
+            x,
+            nu,
+            best,
+            q_best,
+            status[m],
+        )
         fitted_errors(m, model, counts, nu, theta, best, error)
         if delta > 0.0:
             for t in range(_LANES):
                 goal[t] = delta + (q_zero[t] if bounded and best[t] < 0.0 else q_best[t])
                 x[t] = best[t] + error[t] * math.sqrt(goal[t] - q_best[t])
-            solve(CROSSING, m, model, counts, constraint, auxiliary[m], goal, q_best, best, active, amplitude, theta, x,
-                  nu, upper, unused, status[m])
+            solve(
+                CROSSING,
+                m,
+                model,
+                counts,
+                constraint,
+                auxiliary[m],
+                goal,
+                q_best,
+                best,
+                active,
+                amplitude,
+                theta,
+                x,
+                nu,
+                upper,
+                unused,
+                status[m],
+            )

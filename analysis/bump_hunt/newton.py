@@ -103,7 +103,13 @@ def information(counts: Floats, columns: Floats, size: int, nu: Floats, theta: F
 
 @stage
 def evaluate(
-    m: int, model: Columns, counts: Floats, constraint: Floats, amplitude: Floats, nu: Floats, gradient: Floats,
+    m: int,
+    model: Columns,
+    counts: Floats,
+    constraint: Floats,
+    amplitude: Floats,
+    nu: Floats,
+    gradient: Floats,
     lowest: Floats,
 ) -> None:
     """Fill expectation and gradient of every channel at mass number m."""
@@ -117,7 +123,13 @@ def evaluate(
 
 @stage
 def objective(
-    m: int, model: Columns, counts: Floats, constraint: Floats, nu: Floats, theta: Floats, auxiliary: Floats,
+    m: int,
+    model: Columns,
+    counts: Floats,
+    constraint: Floats,
+    nu: Floats,
+    theta: Floats,
+    auxiliary: Floats,
     value: Floats,
 ) -> None:
     """Fill q = -2 ln L at the expectation nu, priors of the nuisances included."""
@@ -132,8 +144,16 @@ def objective(
 
 @stage
 def steps(
-    m: int, model: Columns, gradient: Floats, x: Floats, theta: Floats, auxiliary: Floats, free: bool,
-    step: Floats, slope: Floats, decrement: Floats,
+    m: int,
+    model: Columns,
+    gradient: Floats,
+    x: Floats,
+    theta: Floats,
+    auxiliary: Floats,
+    free: bool,
+    step: Floats,
+    slope: Floats,
+    decrement: Floats,
 ) -> None:
     """Fill the step of the nuisances and of the signal, dq/dx of the profile, and by how much q may still fall.
 
@@ -186,9 +206,23 @@ def steps(
 
 @stage
 def fit(
-    mode: int, m: int, model: Columns, counts: Floats, constraint: Floats, auxiliary: Floats,
-    goal: Floats, least: Floats, best: Floats, active: Ints,
-    amplitude: Floats, theta: Floats, x: Floats, nu: Floats, answer: Floats, q: Floats, failed: Ints,
+    mode: int,
+    m: int,
+    model: Columns,
+    counts: Floats,
+    constraint: Floats,
+    auxiliary: Floats,
+    goal: Floats,
+    least: Floats,
+    best: Floats,
+    active: Ints,
+    amplitude: Floats,
+    theta: Floats,
+    x: Floats,
+    nu: Floats,
+    answer: Floats,
+    q: Floats,
+    failed: Ints,
 ) -> None:
     """Fit the active lanes from where amplitude, theta and x stand; see `FIXED`, `FREE` and `CROSSING`.
 

@@ -102,6 +102,10 @@ def _flags(model: Model, status: Ints) -> NDArray[np.str_]:
     return np.array([" ".join(word for word in column if word) for column in words.T])
 
 
+#: Place in an array, q sought, guess, the array.
+_Task = tuple[int | tuple[int, int], float, float, Floats]
+
+
 class _Point(NamedTuple):
     """The observed data at one mass, fitted without and with signal, the same in every lane."""
 
@@ -115,7 +119,8 @@ class _Point(NamedTuple):
 
 def _same(fits: Fits) -> Fits:
     """Return the first lane's fit in every lane."""
-    return Fits(*(np.repeat(value[..., :1], LANES, axis=-1) for value in fits))
+    x, q, status, *state = (np.repeat(np.asarray(value)[..., :1], LANES, axis=-1) for value in fits)
+    return Fits(x, q, status, *state)
 
 
 def _limits(point: _Point, conventions: Sequence[Convention]) -> tuple[Floats, Floats, Floats, int]:
@@ -124,7 +129,7 @@ def _limits(point: _Point, conventions: Sequence[Convention]) -> tuple[Floats, F
     profiles = [i for i, c in enumerate(conventions) if not c.is_cls]
     best, q_best, q_zero = float(point.best.x[0]), float(point.best.q[0]), float(point.zero.q[0])
     observed, lower, worst = np.full(n, np.nan), np.zeros(n), 0
-    tasks = []
+    tasks: list[_Task] = []
     for i in profiles:
         convention = conventions[i]
         reach = q_zero - q_best if best < 0.0 else 0.0
@@ -134,7 +139,9 @@ def _limits(point: _Point, conventions: Sequence[Convention]) -> tuple[Floats, F
         else:
             lower[i] = np.nan
         if best > 0.0 and q_zero - q_best > convention.delta:
-            tasks.append((i, q_best + convention.delta, max(best - point.error * math.sqrt(convention.delta), 0.1 * best), lower))
+            tasks.append(
+                (i, q_best + convention.delta, max(best - point.error * math.sqrt(convention.delta), 0.1 * best), lower)
+            )
     worst = max(worst, _cross(point, point.data, point.best, tasks))
     data = bench.asimov(point.model, point.m, point.data, point.zero)
     null = bench.fit_at(point.model, point.m, data, 0.0, used=1)
@@ -156,7 +163,7 @@ def _limits(point: _Point, conventions: Sequence[Convention]) -> tuple[Floats, F
     return observed, lower, expected, worst
 
 
-def _cross(point: _Point, data: DataSets, best: Fits, tasks: list[tuple]) -> int:  # type: ignore[type-arg]
+def _cross(point: _Point, data: DataSets, best: Fits, tasks: list[_Task]) -> int:
     """Fill for each task (place, goal, guess, where to) the signal at which q is the goal; return the worst status."""
     worst = 0
     for first in range(0, len(tasks), LANES):

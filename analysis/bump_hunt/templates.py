@@ -135,11 +135,9 @@ def fit_shape(residuals: ArrayLike) -> SignalShape:
         raise ValueError("residuals of a signal shape are all the same")
 
     def shape_of(p: Floats) -> SignalShape:
-        return SignalShape(
-            np.float64(centre + width * p[0]),
-            *(np.float64(v) for v in (width * math.exp(p[1]), math.exp(p[2]), 1.0 + math.exp(p[3]))),
-            *(np.float64(v) for v in (math.exp(p[4]), 1.0 + math.exp(p[5]))),
-        )
+        positive = np.exp(p[1:])
+        core = (centre + width * p[0], width * positive[0], positive[1], 1.0 + positive[2])
+        return SignalShape(*(np.asarray(value) for value in (*core, positive[3], 1.0 + positive[4])))
 
     def objective(p: Floats) -> float:
         value = density(shape_of(p), residuals)

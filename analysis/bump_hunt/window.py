@@ -1,4 +1,4 @@
-"""Background in a window: which bins, a polynomial integrated over them, and its Poisson fit as a point of reference."""
+"""Background in a window: which bins, a polynomial integrated over them, and its Poisson fit as a reference."""
 
 from typing import NamedTuple
 
