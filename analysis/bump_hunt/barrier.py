@@ -12,7 +12,7 @@ import numpy as np
 from ...arrays import Floats
 from ...kernel import stage
 from .model import Columns
-from .newton import CROSSING, FREE
+from .newton import CROSSING, FREE, DataSets, Goal, State
 
 _FIRST, _LAST, _FACTOR = 0.1, 1e-11, 0.01
 _STEPS = 60
@@ -71,32 +71,22 @@ def expectation(m: int, t: int, model: Columns, z: Floats, nu: Floats) -> float:
 
 
 @stage
-def merit(
-    m: int,
-    t: int,
-    model: Columns,
-    counts: Floats,
-    constraint: Floats,
-    auxiliary: Floats,
-    z: Floats,
-    nu: Floats,
-    tau: float,
-) -> float:
+def merit(m: int, t: int, model: Columns, data: DataSets, z: Floats, nu: Floats, tau: float) -> float:
     """Return -ln L of lane t above the reference, less tau times the logarithms of the empty bins' expectations."""
     value = 0.0
     for c in range(model.start.shape[1]):
         start, size = model.start[m, c], model.size[m, c]
         for i in range(size):
-            n, base = counts[c, start + i, t], model.base[m, c, i]
+            n, base = data.counts[c, start + i, t], model.base[m, c, i]
             weight = n if n > 0.0 else tau
             value += nu[c, i, t] - base
             if weight > 0.0:
                 value -= weight * math.log(nu[c, i, t] / base)
-        pull = nu[c, size, t] - constraint[c, t]
+        pull = nu[c, size, t] - data.constraint[c, t]
         value += 0.5 * pull * pull
-    first = z.size - auxiliary.shape[0]
-    for j in range(auxiliary.shape[0]):
-        value += 0.5 * (z[first + j] - auxiliary[j, t]) ** 2
+    first = z.size - data.auxiliary.shape[0]
+    for j in range(data.auxiliary.shape[0]):
+        value += 0.5 * (z[first + j] - data.auxiliary[j, t]) ** 2
     return value
 
 
@@ -105,9 +95,7 @@ def derivatives(
     m: int,
     t: int,
     model: Columns,
-    counts: Floats,
-    constraint: Floats,
-    auxiliary: Floats,
+    data: DataSets,
     z: Floats,
     nu: Floats,
     tau: float,
@@ -138,65 +126,55 @@ def derivatives(
                 row[n_background + 1 + j] = z[signal] * v
             row[n_background] = u if free else 0.0
             if i < size:
-                n = counts[c, start + i, t]
+                n = data.counts[c, start + i, t]
                 weight = (n if n > 0.0 else tau) / nu[c, i, t]
                 slope, curvature = 1.0 - weight, weight / nu[c, i, t]
             else:
-                slope, curvature = nu[c, i, t] - constraint[c, t], 1.0
+                slope, curvature = nu[c, i, t] - data.constraint[c, t], 1.0
             for k in range(n_columns):
                 at = c * n_background + k if k < n_background else signal + k - n_background
                 gradient[at] += slope * row[k]
-                for l in range(k + 1):
-                    to = c * n_background + l if l < n_background else signal + l - n_background
-                    hessian[at, to] += curvature * row[k] * row[l]
+                for p in range(k + 1):
+                    to = c * n_background + p if p < n_background else signal + p - n_background
+                    hessian[at, to] += curvature * row[k] * row[p]
     for j in range(n_nuisances):
-        gradient[signal + 1 + j] += z[signal + 1 + j] - auxiliary[j, t]
+        gradient[signal + 1 + j] += z[signal + 1 + j] - data.auxiliary[j, t]
         hessian[signal + 1 + j, signal + 1 + j] += 1.0
     for k in range(z.size):  # columns of no use, and the signal where it is held
         hessian[k, k] += 1.0 if hessian[k, k] == 0.0 else 0.0
 
 
 @stage
-def minimise(
-    m: int,
-    t: int,
-    model: Columns,
-    counts: Floats,
-    constraint: Floats,
-    auxiliary: Floats,
-    z: Floats,
-    nu: Floats,
-    free: bool,
-) -> tuple[float, bool]:
+def minimise(m: int, t: int, model: Columns, data: DataSets, z: Floats, nu: Floats, free: bool) -> tuple[float, bool]:
     """Move the parameters z of lane t to the optimum; return q = -2 ln L there, and whether that worked."""
     empty = False
     for c in range(model.start.shape[1]):
         for i in range(model.size[m, c]):
-            empty = empty or counts[c, model.start[m, c] + i, t] == 0.0
+            empty = empty or data.counts[c, model.start[m, c] + i, t] == 0.0
     gradient, hessian = np.empty(z.size), np.empty((z.size, z.size))
-    trial = np.empty(z.size)
+    trial, step = np.empty(z.size), np.empty(z.size)
     tau = _FIRST if empty else 0.0
     if not expectation(m, t, model, z, nu) > 0.0:
         return math.inf, False
     while True:
-        value = merit(m, t, model, counts, constraint, auxiliary, z, nu, tau)
+        value = merit(m, t, model, data, z, nu, tau)
         decrement = math.inf
         for _ in range(_STEPS):
-            derivatives(m, t, model, counts, constraint, auxiliary, z, nu, tau, free, gradient, hessian)
-            trial[:] = -gradient
-            solve_positive(hessian, trial)
+            derivatives(m, t, model, data, z, nu, tau, free, gradient, hessian)
+            for k in range(z.size):
+                step[k] = -gradient[k]
+            solve_positive(hessian, step)
             decrement = 0.0
             for k in range(z.size):
-                decrement -= gradient[k] * trial[k]
+                decrement -= gradient[k] * step[k]
             if not decrement > max(1e-10, 1e-2 * tau):
                 break
             scale, moved = 1.0, False
-            step = trial.copy()
             for _ in range(50):
                 for k in range(z.size):
                     trial[k] = z[k] + scale * step[k]
                 if expectation(m, t, model, trial, nu) > 0.0:
-                    new = merit(m, t, model, counts, constraint, auxiliary, trial, nu, tau)
+                    new = merit(m, t, model, data, trial, nu, tau)
                     if new <= value - 1e-4 * scale * decrement + 1e-13 * abs(value):
                         moved = True
                         break
@@ -204,31 +182,26 @@ def minimise(
             if not moved:
                 expectation(m, t, model, z, nu)
                 break
-            z[:] = trial
+            for k in range(z.size):
+                z[k] = trial[k]
             value = new
         if tau <= _LAST:
             break
         tau *= _FACTOR
-    q = 2.0 * merit(m, t, model, counts, constraint, auxiliary, z, nu, 0.0)
+    q = 2.0 * merit(m, t, model, data, z, nu, 0.0)
     return q, decrement < 1e-6
 
 
 @stage
 def careful_fit(
-    mode: int,
+    mode: np.int64,
     m: int,
     t: int,
     model: Columns,
-    counts: Floats,
-    constraint: Floats,
-    auxiliary: Floats,
-    goal: float,
-    least: float,
-    best: float,
+    data: DataSets,
+    goal: Goal,
     start: float,
-    amplitude: Floats,
-    theta: Floats,
-    nu: Floats,
+    state: State,
     found: Floats,
 ) -> bool:
     """Do for lane t alone what `newton.fit` does for all: found = (signal, q). Return whether it converged."""
@@ -238,6 +211,7 @@ def careful_fit(
     signal = n_channels * n_background
     z = np.zeros(signal + 1 + n_nuisances)
     x = 0.0 if mode == FREE else start
+    best, q_goal = goal.best[t], goal.q[t]
     inner, outer = best, math.inf if start >= best else 0.0
     good = False
     for _ in range(_CROSSING_STEPS if mode == CROSSING else 1):
@@ -246,14 +220,14 @@ def careful_fit(
         for c in range(n_channels):
             for k in range(n_background):  # the signal alone on top of the reference: positive for x >= 0
                 z[c * n_background + k] = x * model.offset[m, c, k, 0]
-        q, good = minimise(m, t, model, counts, constraint, auxiliary, z, nu, mode == FREE)
+        q, good = minimise(m, t, model, data, z, state.nu, mode == FREE)
         if mode != CROSSING or not good:
             break
-        if q < goal:
+        if q < q_goal:
             inner = x
         else:
             outer = x
-        here, there = math.sqrt(max(q - least, 1e-12)), math.sqrt(goal - least)
+        here, there = math.sqrt(max(q - goal.least[t], 1e-12)), math.sqrt(q_goal - goal.least[t])
         if abs(here - there) < 1e-8:
             break
         new = best + (x - best) * there / here
@@ -264,10 +238,10 @@ def careful_fit(
         x = new
     for c in range(n_channels):
         for k in range(n_background):
-            amplitude[c, k, t] = z[c * n_background + k]
+            state.amplitude[c, k, t] = z[c * n_background + k]
         for j in range(n_nuisances + 1):
-            amplitude[c, n_background + j, t] = z[signal] * (z[signal + j] if j > 0 else 1.0)
+            state.amplitude[c, n_background + j, t] = z[signal] * (z[signal + j] if j > 0 else 1.0)
     for j in range(n_nuisances):
-        theta[j, t] = z[signal + 1 + j]
+        state.theta[j, t] = z[signal + 1 + j]
     found[0], found[1] = z[signal], q
     return good

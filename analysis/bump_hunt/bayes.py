@@ -32,7 +32,7 @@ def _log_determinant(model: Model, m: int, counts: Floats, fits: bench.Fits, lan
         values = columns.columns[m, c, : bins + 1]
         used = np.flatnonzero(np.any(values[:, :n_background] != 0.0, axis=0))
         own = np.hstack([values[:, used], fits.x[lane] * values[:, n_background + 1 :]])
-        weight = np.append(counts[c, start : start + bins] / fits.nu[c, :bins, lane] ** 2, 1.0)
+        weight = np.append(counts[c, start : start + bins] / fits.state.nu[c, :bins, lane] ** 2, 1.0)
         place = np.append(c * n_background + used, np.arange(size - n_nuisances, size)).astype(int)
         hessian[np.ix_(place, place)] += own.T @ (own * weight[:, None])
     unused = np.diag(hessian) == 0.0

@@ -1,4 +1,4 @@
-"""Fits at one mass of up to `LANES` data sets at once, from Python: what scans of data, CLs and posteriors are made of."""
+"""Fits at one mass of up to `LANES` data sets at once, from Python: of them scans, CLs and posteriors are made."""
 
 from typing import NamedTuple
 
@@ -8,18 +8,7 @@ from numpy.typing import ArrayLike
 from ...arrays import Floats, Ints
 from .lanes import FAST, fitted_errors, solve
 from .model import Model
-from .newton import CROSSING, FIXED, FREE, LANES
-
-
-class DataSets(NamedTuple):
-    """Counts (C, B, LANES) with auxiliary measurements (C, LANES) of the components and (J, LANES) of the nuisances.
-
-    The latter are in the model's rotated basis of one mass.
-    """
-
-    counts: Floats
-    constraint: Floats
-    auxiliary: Floats
+from .newton import CROSSING, FIXED, FREE, LANES, DataSets, Goal, State
 
 
 class Fits(NamedTuple):
@@ -28,13 +17,11 @@ class Fits(NamedTuple):
     x: Floats
     q: Floats
     status: Ints
-    nu: Floats
-    amplitude: Floats
-    theta: Floats
+    state: State
 
 
 def repeated(model: Model, counts: Floats, constraint: Floats | None = None) -> DataSets:
-    """Return one data set (C, B) in every lane; auxiliary measurements as expected unless `constraint` (C,) is given."""
+    """Return one data set (C, B) in every lane; auxiliary measurements are zero unless `constraint` (C,) is given."""
     constraint = np.zeros(counts.shape[0]) if constraint is None else constraint
     return DataSets(
         np.repeat(counts[:, :, None], LANES, axis=2),
@@ -43,50 +30,45 @@ def repeated(model: Model, counts: Floats, constraint: Floats | None = None) -> 
     )
 
 
-def _state(model: Model, x: Floats, data: DataSets) -> tuple[Floats, Floats, Floats, Floats]:
-    columns = model.columns.columns
-    amplitude = np.zeros((columns.shape[1], columns.shape[3], LANES))
-    return amplitude, data.auxiliary.copy(), x.copy(), np.empty((columns.shape[1], columns.shape[2], LANES))
-
-
 def _run(
-    mode: int, model: Model, m: int, data: DataSets, x: Floats, start: Fits | None, goal: Floats, least: Floats,
-    best: Floats, used: int,
-) -> Fits:  # fmt: skip
-    amplitude, theta, x, nu = _state(model, x, data)
-    if start is not None:
-        amplitude[:], theta[:] = start.amplitude, start.theta
+    mode: np.int64, model: Model, m: int, data: DataSets, x: Floats, start: Fits | None, goal: Goal, n: int
+) -> Fits:
+    columns = model.columns.columns
+    n_channels, rows, n_columns = columns.shape[1:]
+    amplitude = np.zeros((n_channels, n_columns, LANES)) if start is None else start.state.amplitude.copy()
+    theta = data.auxiliary.copy() if start is None else start.state.theta.copy()
+    state = State(amplitude, theta, x.copy(), np.empty((n_channels, rows, LANES)))
     answer, q, status = np.empty(LANES), np.empty(LANES), np.full(LANES, FAST)
-    active = (np.arange(LANES) < used).astype(np.int64)
-    solve(mode, m, model.columns, *data, goal, least, best, active, amplitude, theta, x, nu, answer, q, status)
-    return Fits(answer, q, status, nu, amplitude, theta)
+    solve(mode, m, model.columns, data, goal, (np.arange(LANES) < used).astype(np.int64), state, answer, q, status)
+    return Fits(answer, q, status, state)
 
 
 _ZERO = np.zeros(LANES)
+_NOTHING = Goal(_ZERO, _ZERO, _ZERO)
 
 
 def fit_at(model: Model, m: int, data: DataSets, x: ArrayLike, start: Fits | None = None, used: int = LANES) -> Fits:
     """Fit background and nuisances at given signals (LANES,)."""
     at = np.broadcast_to(np.asarray(x, dtype=np.float64), (LANES,)).copy()
-    return _run(FIXED, model, m, data, at, start, _ZERO, _ZERO, _ZERO, used)
+    return _run(FIXED, model, m, data, at, start, _NOTHING, used)
 
 
 def fit_signal(model: Model, m: int, data: DataSets, start: Fits | None = None, used: int = LANES) -> Fits:
     """Fit the signal as well, of either sign."""
-    return _run(FREE, model, m, data, _ZERO, start, _ZERO, _ZERO, _ZERO, used)
+    return _run(FREE, model, m, data, _ZERO, start, _NOTHING, used)
 
 
 def fit_crossing(
     model: Model, m: int, data: DataSets, best: Fits, goal: Floats, guess: Floats, used: int = LANES
 ) -> Fits:
     """Return the signals at which q is `goal`, above the best where the guess is above it, else below."""
-    return _run(CROSSING, model, m, data, guess, best, goal, best.q, best.x, used)
+    return _run(CROSSING, model, m, data, guess, best, Goal(goal, best.q, best.x), used)
 
 
 def errors(model: Model, m: int, data: DataSets, best: Fits) -> Floats:
     """Return the error of each lane's best signal."""
     error = np.empty(LANES)
-    fitted_errors(m, model.columns, data.counts, best.nu, best.theta, best.x, error)
+    fitted_errors(m, model.columns, data, best.state, best.x, error)
     return error
 
 
@@ -97,7 +79,7 @@ def asimov(model: Model, m: int, data: DataSets, background: Fits, lane: int = 0
     constraint = np.empty(counts.shape[0])
     for c in range(counts.shape[0]):
         start, size = int(columns.start[m, c]), int(columns.size[m, c])
-        counts[c, start : start + size] = background.nu[c, :size, lane]
-        constraint[c] = background.nu[c, size, lane]
-    auxiliary = np.repeat(background.theta[:, lane : lane + 1], LANES, axis=1)
+        counts[c, start : start + size] = background.state.nu[c, :size, lane]
+        constraint[c] = background.state.nu[c, size, lane]
+    auxiliary = np.repeat(background.state.theta[:, lane : lane + 1], LANES, axis=1)
     return repeated(model, counts, constraint)._replace(auxiliary=auxiliary)

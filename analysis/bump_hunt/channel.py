@@ -43,7 +43,7 @@ def fractions_at(index: int, mass: float, channel: Channel, inside: slice, widen
     """Return the fraction of the signal of mass number `index` in each bin of a slice, the resolution widened."""
     edges = np.append(channel.bins.mass_low[inside], channel.bins.mass_high[inside][-1])
     shape = SignalShape(*(value[index] for value in channel.shape)).widened(widening)
-    return bin_fractions(shape, mass, edges)[0]
+    return np.asarray(bin_fractions(shape, mass, edges)[0])
 
 
 def signal_columns(index: int, mass: float, channel: Channel, names: Sequence[str], inside: slice) -> Floats:
@@ -59,7 +59,7 @@ def signal_columns(index: int, mass: float, channel: Channel, names: Sequence[st
             columns[:, 1 + j] += np.asarray(channel.yield_errors[name])[index] * template
         if name in channel.resolution_errors:
             columns[:, 1 + j] += np.asarray(channel.resolution_errors[name])[index] * stretched
-    return channel.signal_yield[index] * columns
+    return np.asarray(channel.signal_yield[index] * columns)
 
 
 def checked_channel(channel: Channel, n_masses: int, first: Channel) -> Channel:

@@ -8,7 +8,7 @@ from ...arrays import Floats, Ints
 from ...kernel import stage
 from .barrier import careful_fit
 from .model import Columns
-from .newton import CROSSING, FIXED, FREE, LANES, fit, information
+from .newton import CROSSING, FIXED, FREE, LANES, DataSets, Goal, State, fit, information
 
 _LANES = np.uint64(LANES)
 #: How a lane was fitted: in fast steps, with care, not at all.
@@ -20,77 +20,35 @@ _MIN_CURVATURE = 0.01
 
 @stage
 def solve(
-    mode: int,
+    mode: np.int64,
     m: int,
     model: Columns,
-    counts: Floats,
-    constraint: Floats,
-    auxiliary: Floats,
-    goal: Floats,
-    least: Floats,
-    best: Floats,
+    data: DataSets,
+    goal: Goal,
     active: Ints,
-    amplitude: Floats,
-    theta: Floats,
-    x: Floats,
-    nu: Floats,
+    state: State,
     answer: Floats,
     q: Floats,
     status: Ints,
 ) -> None:
     """Fit the active lanes as `newton.fit` does, and with care those that it could not; raise their status."""
-    failed, found, start = np.zeros(LANES, dtype=np.int64), np.empty(2), x.copy()
-    fit(
-        mode,
-        m,
-        model,
-        counts,
-        constraint,
-        auxiliary,
-        goal,
-        least,
-        best,
-        active,
-        amplitude,
-        theta,
-        x,
-        nu,
-        answer,
-        q,
-        failed,
-    )
+    failed, found, start = np.zeros(LANES, dtype=np.int64), np.empty(2), state.x.copy()
+    fit(mode, m, model, data, goal, active, state, answer, q, failed)
     for t in range(LANES):
         if failed[t] != 0:
-            good = careful_fit(
-                mode,
-                m,
-                t,
-                model,
-                counts,
-                constraint,
-                auxiliary,
-                goal[t],
-                least[t],
-                best[t],
-                start[t],
-                amplitude,
-                theta,
-                nu,
-                found,
-            )
-            x[t], answer[t], q[t] = found[0], found[0], found[1]
+            good = careful_fit(mode, m, t, model, data, goal, start[t], state, found)
+            state.x[t], answer[t], q[t] = found[0], found[0], found[1]
             status[t] = max(status[t], CAREFUL if good else FAILED)
 
 
 @stage
-def fitted_errors(
-    m: int, model: Columns, counts: Floats, nu: Floats, theta: Floats, best: Floats, error: Floats
-) -> None:
+def fitted_errors(m: int, model: Columns, data: DataSets, state: State, best: Floats, error: Floats) -> None:
     """Fill the error of the best signal from the curvature of -ln L there, background and nuisances free."""
+    theta = state.theta
     error[:] = 0.0
     for c in range(model.start.shape[1]):
         start, size = model.start[m, c], model.size[m, c]
-        information(counts[c, start : start + size], model.columns[m, c], size, nu[c], theta, error)
+        information(data.counts[c, start : start + size], model.columns[m, c], size, state.nu[c], theta, error)
     for t in range(_LANES):
         curvature = error[t]
         for j in range(theta.shape[0]):
@@ -117,76 +75,28 @@ def scan_lanes(
     limit.
     """
     n_masses, n_channels = model.start.shape
+    n_nuisances = model.spread.shape[1]
     amplitude = np.empty((n_channels, model.columns.shape[3], LANES))
     nu = np.empty((n_channels, model.columns.shape[2], LANES))
-    theta = np.empty((model.spread.shape[1], LANES))
-    x, goal, zero, unused = np.empty(LANES), np.zeros(LANES), np.zeros(LANES), np.empty(LANES)
+    theta, x = np.empty((n_nuisances, LANES)), np.empty(LANES)
+    state = State(amplitude, theta, x, nu)
+    goal, zero, unused = np.empty(LANES), np.zeros(LANES), np.empty(LANES)
     active = np.ones(LANES, dtype=np.int64)
+    nothing = Goal(zero, zero, zero)
     status[:] = FAST
     for m in range(n_masses):
         best, q_zero, q_best, error, upper = out[m, 0], out[m, 1], out[m, 2], out[m, 3], out[m, 4]
+        data = DataSets(counts, constraint, auxiliary[m])
         amplitude[:] = 0.0
-        theta[:] = auxiliary[m]
         x[:] = 0.0
-        solve(
-            FIXED,
-            m,
-            model,
-            counts,
-            constraint,
-            auxiliary[m],
-            zero,
-            zero,
-            zero,
-            active,
-            amplitude,
-            theta,
-            x,
-            nu,
-            unused,
-            q_zero,
-            status[m],
-        )
-        solve(
-            FREE,
-            m,
-            model,
-            counts,
-            constraint,
-            auxiliary[m],
-            zero,
-            zero,
-            zero,
-            active,
-            amplitude,
-            theta,
-            x,
-            nu,
-            best,
-            q_best,
-            status[m],
-        )
-        fitted_errors(m, model, counts, nu, theta, best, error)
+        for j in range(n_nuisances):
+            for t in range(_LANES):
+                theta[j, t] = auxiliary[m, j, t]
+        solve(FIXED, m, model, data, nothing, active, state, unused, q_zero, status[m])
+        solve(FREE, m, model, data, nothing, active, state, best, q_best, status[m])
+        fitted_errors(m, model, data, state, best, error)
         if delta > 0.0:
             for t in range(_LANES):
                 goal[t] = delta + (q_zero[t] if bounded and best[t] < 0.0 else q_best[t])
                 x[t] = best[t] + error[t] * math.sqrt(goal[t] - q_best[t])
-            solve(
-                CROSSING,
-                m,
-                model,
-                counts,
-                constraint,
-                auxiliary[m],
-                goal,
-                q_best,
-                best,
-                active,
-                amplitude,
-                theta,
-                x,
-                nu,
-                upper,
-                unused,
-                status[m],
-            )
+            solve(CROSSING, m, model, data, Goal(goal, q_best, best), active, state, upper, unused, status[m])

@@ -11,6 +11,7 @@ expectation below zero or does not converge within `STEPS` says so; `barrier` ta
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,14 +20,45 @@ from ...elementary import log
 from ...kernel import stage
 from .model import Columns
 
+
+class DataSets(NamedTuple):
+    """What was measured, in every lane; C channels, B bins of the whole spectra, J nuisances.
+
+    `constraint` are the auxiliary measurements of the additive components, `auxiliary` those of the signal's nuisances
+    in the rotated basis of one mass.
+    """
+
+    counts: Floats  # (C, B, LANES)
+    constraint: Floats  # (C, LANES)
+    auxiliary: Floats  # (J, LANES)
+
+
+class State(NamedTuple):
+    """Where a fit stands in every lane: amplitudes of the columns, nuisances, signal, expectations."""
+
+    amplitude: Floats  # (C, K, LANES)
+    theta: Floats  # (J, LANES)
+    x: Floats  # (LANES,)
+    nu: Floats  # (C, N + 1, LANES)
+
+
+class Goal(NamedTuple):
+    """What a crossing seeks in every lane: the signal at which q is `q`, from the least q at the best signal."""
+
+    q: Floats  # (LANES,)
+    least: Floats
+    best: Floats
+
+
 #: Data sets that are fitted side by side.
 LANES = 16
 _LANES = np.uint64(LANES)
 #: What is sought: the best background at a given signal; the best signal as well; the signal at a given q.
-FIXED, FREE, CROSSING = 0, 1, 2
+# numpy's integers: of Python's numba would compile one version each
+FIXED, FREE, CROSSING = np.int64(0), np.int64(1), np.int64(2)
 STEPS = 40
 _TOLERANCE = 1e-9
-_CROSSING_TOLERANCE = 1e-8
+_CROSSING_TOLERANCE = 1e-6
 
 
 @stage
@@ -102,65 +134,43 @@ def information(counts: Floats, columns: Floats, size: int, nu: Floats, theta: F
 
 
 @stage
-def evaluate(
-    m: int,
-    model: Columns,
-    counts: Floats,
-    constraint: Floats,
-    amplitude: Floats,
-    nu: Floats,
-    gradient: Floats,
-    lowest: Floats,
-) -> None:
+def evaluate(m: int, model: Columns, data: DataSets, state: State, gradient: Floats, lowest: Floats) -> None:
     """Fill expectation and gradient of every channel at mass number m."""
     lowest[:] = math.inf
     for c in range(model.start.shape[1]):
         start, size = model.start[m, c], model.size[m, c]
         columns = model.columns[m, c]
-        expect(model.base[m, c], columns, size, amplitude[c], nu[c], lowest)
-        score(counts[c, start : start + size], constraint[c], columns, size, nu[c], gradient[c])
+        expect(model.base[m, c], columns, size, state.amplitude[c], state.nu[c], lowest)
+        score(data.counts[c, start : start + size], data.constraint[c], columns, size, state.nu[c], gradient[c])
 
 
 @stage
-def objective(
-    m: int,
-    model: Columns,
-    counts: Floats,
-    constraint: Floats,
-    nu: Floats,
-    theta: Floats,
-    auxiliary: Floats,
-    value: Floats,
-) -> None:
-    """Fill q = -2 ln L at the expectation nu, priors of the nuisances included."""
+def objective(m: int, model: Columns, data: DataSets, state: State, value: Floats) -> None:
+    """Fill q = -2 ln L at the state's expectation, priors of the nuisances included."""
     value[:] = 0.0
     for c in range(model.start.shape[1]):
         start, size = model.start[m, c], model.size[m, c]
-        likelihood(counts[c, start : start + size], constraint[c], model.base[m, c], size, nu[c], value)
-    for j in range(theta.shape[0]):
+        counts = data.counts[c, start : start + size]
+        likelihood(counts, data.constraint[c], model.base[m, c], size, state.nu[c], value)
+    for j in range(state.theta.shape[0]):
         for t in range(_LANES):
-            value[t] += (theta[j, t] - auxiliary[j, t]) ** 2
+            value[t] += (state.theta[j, t] - data.auxiliary[j, t]) ** 2
 
 
 @stage
 def steps(
-    m: int,
-    model: Columns,
-    gradient: Floats,
-    x: Floats,
-    theta: Floats,
-    auxiliary: Floats,
-    free: bool,
-    step: Floats,
-    slope: Floats,
-    decrement: Floats,
+    m: int, model: Columns, data: DataSets, state: State, gradient: Floats, free: bool, step: Floats, out: Floats
 ) -> None:
     """Fill the step of the nuisances and of the signal, dq/dx of the profile, and by how much q may still fall.
 
     Signal and nuisances are orthogonal to the background; among themselves the Hessian is bordered: D_j = 1 + x^2
     spread_j, h_xj = x (overlap_j + theta_j spread_j) + sum_c gradient_j, h_xx = |u + theta v|^2. With `free` the signal
     moves too; else the step of the nuisances is that at fixed x.
+
+    step (2 J + 1, LANES): of the nuisances, of the signal, and of the nuisances per step of the signal; out (2, LANES):
+    dq/dx and how far q may fall.
     """
+    x, theta, auxiliary = state.x, state.theta, data.auxiliary
     n_channels, n_nuisances = gradient.shape[0], theta.shape[0]
     signal = gradient.shape[1] - n_nuisances - 1
     for t in range(_LANES):
@@ -190,7 +200,7 @@ def steps(
             schur -= mixed * mixed / diagonal
         schur = max(schur, least)
         move = -pulled / schur if free else 0.0
-        slope[t] = 2.0 * pulled
+        out[0, t] = 2.0 * pulled
         step[n_nuisances, t] = move
         for j in range(n_nuisances):
             s = 0.0
@@ -198,55 +208,41 @@ def steps(
                 s += gradient[c, signal + 1 + j, t]
             diagonal = 1.0 + x[t] * x[t] * model.spread[m, j]
             mixed = x[t] * (model.overlap[m, j] + theta[j, t] * model.spread[m, j]) + s
-            # the part along a moving signal is added by the caller, which decides how far it moves
             step[j, t] = -(x[t] * s + theta[j, t] - auxiliary[j, t]) / diagonal
             step[n_nuisances + 1 + j, t] = -mixed / diagonal
-        decrement[t] = total + (pulled * pulled / schur if free else 0.0)
+        out[1, t] = total + (pulled * pulled / schur if free else 0.0)
 
 
 @stage
 def fit(
-    mode: int,
+    mode: np.int64,
     m: int,
     model: Columns,
-    counts: Floats,
-    constraint: Floats,
-    auxiliary: Floats,
-    goal: Floats,
-    least: Floats,
-    best: Floats,
+    data: DataSets,
+    goal: Goal,
     active: Ints,
-    amplitude: Floats,
-    theta: Floats,
-    x: Floats,
-    nu: Floats,
+    state: State,
     answer: Floats,
     q: Floats,
     failed: Ints,
 ) -> None:
-    """Fit the active lanes from where amplitude, theta and x stand; see `FIXED`, `FREE` and `CROSSING`.
+    """Fit the active lanes from where their state stands; see `FIXED`, `FREE` and `CROSSING`.
 
-    CROSSING seeks, above `best` where q is `least`, or below where x begins below, the x at which the profiled q is
-    `goal`: Newton's method on sqrt(q - least), nearly linear in x, while the background follows.
-
-    Parameters
-    ----------
-    counts : ndarray, shape (C, B, LANES)
-        Whole spectra.
-    constraint, auxiliary : ndarray, shapes (C, LANES), (J, LANES)
-        Auxiliary measurements of the components' and of the rotated signal nuisances.
-    amplitude, theta, x : ndarray, shapes (C, K, LANES), (J, LANES), (LANES,)
-        State, updated.
-    nu : ndarray, shape (C, N + 1, LANES)
-        Expectation at the end.
-    answer, q, failed : ndarray, shape (LANES,)
-        The signal that was sought, profiled q, and 1 where a lane did not get there.
+    CROSSING: Newton's method on sqrt(q - least), which is nearly linear in x, while the background follows; on the side
+    of the best signal where x begins. Filled are the signal that was sought, its profiled q, and 1 in `failed` where a
+    lane did not get there.
     """
+    amplitude, theta, x = state.amplitude, state.theta, state.x
     n_channels, n_nuisances = model.start.shape[1], theta.shape[0]
     n_background = model.columns.shape[3] - 1 - n_nuisances
     gradient = np.zeros((n_channels, model.columns.shape[3], LANES))
-    lowest, slope, decrement, value = np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES)
-    step = np.empty((2 * n_nuisances + 1, LANES))
+    lowest, value, step, out = (
+        np.empty(LANES),
+        np.empty(LANES),
+        np.empty((2 * n_nuisances + 1, LANES)),
+        np.empty((2, LANES)),
+    )
+    slope, decrement = out[0], out[1]
     done = np.zeros(LANES, dtype=np.bool_)
     for t in range(_LANES):
         done[t] = active[t] == 0
@@ -256,10 +252,10 @@ def fit(
                 amplitude[c, n_background, t] = x[t]
                 for j in range(n_nuisances):
                     amplitude[c, n_background + 1 + j, t] = x[t] * theta[j, t]
-        evaluate(m, model, counts, constraint, amplitude, nu, gradient, lowest)
-        steps(m, model, gradient, x, theta, auxiliary, mode == FREE, step, slope, decrement)
+        evaluate(m, model, data, state, gradient, lowest)
+        steps(m, model, data, state, gradient, mode == FREE, step, out)
         if mode == CROSSING:
-            objective(m, model, counts, constraint, nu, theta, auxiliary, value)
+            objective(m, model, data, state, value)
         n_done = 0
         for t in range(_LANES):
             if done[t]:
@@ -273,9 +269,9 @@ def fit(
             move = step[n_nuisances, t]
             close = decrement[t] < _TOLERANCE
             if mode == CROSSING:
-                here = math.sqrt(max(value[t] - decrement[t] - least[t], 0.0))
-                there = math.sqrt(goal[t] - least[t])
-                reach = x[t] - best[t]
+                here = math.sqrt(max(value[t] - decrement[t] - goal.least[t], 0.0))
+                there = math.sqrt(goal.q[t] - goal.least[t])
+                reach = x[t] - goal.best[t]
                 move = 2.0 * here * (there - here) / slope[t] if slope[t] * reach > 0.0 else reach
                 limit = 0.5 * abs(reach) if move * reach < 0.0 else 2.0 + abs(reach)
                 move = math.copysign(min(abs(move), limit), move)
@@ -294,7 +290,7 @@ def fit(
             x[t] += move
         if n_done == LANES:
             break
-    objective(m, model, counts, constraint, nu, theta, auxiliary, value)
+    objective(m, model, data, state, value)
     for t in range(_LANES):
         if active[t] != 0:
             failed[t] = 1 if not done[t] else failed[t]

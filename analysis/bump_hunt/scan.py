@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from ...arrays import Floats, Ints
 from . import bench
 from .asymptotics import BANDS, CONVENTIONS, Convention, gaussian_upper, log_cls, p_value, significance
-from .bench import DataSets, Fits
+from .bench import Fits
 from .lanes import CAREFUL, FAILED
 from .model import MIN_CONTAINMENT, Model
-from .newton import LANES
+from .newton import LANES, DataSets, State
 
 #: Below this many events under the signal, 2 sqrt(pi) sigma wide, the asymptotic formulas are flagged.
 MIN_EVENTS = 20.0
@@ -119,8 +119,12 @@ class _Point(NamedTuple):
 
 def _same(fits: Fits) -> Fits:
     """Return the first lane's fit in every lane."""
-    x, q, status, *state = (np.repeat(np.asarray(value)[..., :1], LANES, axis=-1) for value in fits)
-    return Fits(x, q, status, *state)
+
+    def everywhere(values: Floats) -> Floats:
+        return np.repeat(values[..., :1], LANES, axis=-1)
+
+    state = State(*(everywhere(values) for values in fits.state))
+    return Fits(everywhere(fits.x), everywhere(fits.q), np.full(LANES, fits.status[0]), state)
 
 
 def _limits(point: _Point, conventions: Sequence[Convention]) -> tuple[Floats, Floats, Floats, int]:

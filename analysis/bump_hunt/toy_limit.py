@@ -15,10 +15,10 @@ from ...arrays import Floats
 from ...rng import derive_seed, key
 from . import bench
 from .asymptotics import BANDS
-from .bench import DataSets, Fits
+from .bench import Fits
 from .lanes import FAILED
 from .model import Model
-from .newton import LANES
+from .newton import LANES, DataSets
 from .poisson import draw_counts, draw_normals
 from .scan import check_failures
 
@@ -63,7 +63,7 @@ def _toys(model: Model, m: int, truth: Fits, lane: int, n_toys: int, seed: int, 
     nu, centre = np.zeros(model.counts.shape), np.zeros(n_channels)
     for c in range(n_channels):
         start, size = int(columns.start[m, c]), int(columns.size[m, c])
-        nu[c, start : start + size], centre[c] = truth.nu[c, :size, lane], truth.nu[c, size, lane]
+        nu[c, start : start + size], centre[c] = truth.state.nu[c, :size, lane], truth.state.nu[c, size, lane]
     width = np.array([float(channel.component_error > 0.0) for channel in model.channels])
     n_blocks = -(-n_toys // LANES)
     result = np.empty((x.size, n_blocks * LANES))
@@ -72,7 +72,7 @@ def _toys(model: Model, m: int, truth: Fits, lane: int, n_toys: int, seed: int, 
         draw_counts(k0, k1, block * LANES, nu, counts)
         draw_normals(k0, k1, block * LANES, normals)
         constraint = centre[:, None] + width[:, None] * normals[:n_channels]
-        data = DataSets(counts, constraint, truth.theta[:, lane : lane + 1] + normals[n_channels:])
+        data = DataSets(counts, constraint, truth.state.theta[:, lane : lane + 1] + normals[n_channels:])
         result[:, block * LANES : (block + 1) * LANES] = q_mu_tilde(model, m, data, x)
     return result[:, :n_toys]
 

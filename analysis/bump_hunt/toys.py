@@ -38,7 +38,8 @@ def fitted_background(model: Model) -> Floats:
     In each bin their mean, weighted towards the windows' centres by 1 - (distance / half window)^2.
     """
     columns = model.columns
-    total, weights = np.zeros(model.counts.shape), np.zeros(model.counts.shape)
+    total: Floats = np.zeros(model.counts.shape)
+    weights = np.zeros_like(total)
     for m in range(model.masses.size):
         for c in range(total.shape[0]):
             start, size = int(columns.start[m, c]), int(columns.size[m, c])
