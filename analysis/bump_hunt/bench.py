@@ -31,7 +31,7 @@ def repeated(model: Model, counts: Floats, constraint: Floats | None = None) -> 
 
 
 def _run(
-    mode: np.int64, model: Model, m: int, data: DataSets, x: Floats, start: Fits | None, goal: Goal, n: int
+    mode: np.int64, model: Model, m: int, data: DataSets, x: Floats, start: Fits | None, goal: Goal, used: int
 ) -> Fits:
     columns = model.columns.columns
     n_channels, rows, n_columns = columns.shape[1:]
