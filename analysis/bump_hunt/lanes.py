@@ -16,6 +16,7 @@ FAST, CAREFUL, FAILED = 0, 1, 2
 #: Rows of the result of `scan_lanes`.
 ROWS = ("best", "q_zero", "q_best", "error", "upper")
 _MIN_CURVATURE = 0.01
+_SMALL = 1e-3
 
 
 @stage
@@ -43,17 +44,25 @@ def solve(
 
 @stage
 def fitted_errors(m: int, model: Columns, data: DataSets, state: State, best: Floats, error: Floats) -> None:
-    """Fill the error of the best signal from the curvature of -ln L there, background and nuisances free."""
+    """Fill the error of the best signal from the curvature of -ln L there, background and nuisances free.
+
+    The nuisances' columns are taken to have the same curvature, relative to the expected one, as the signal's: exact
+    for errors of the yield.
+    """
     theta = state.theta
     error[:] = 0.0
     for c in range(model.start.shape[1]):
         start, size = model.start[m, c], model.size[m, c]
         information(data.counts[c, start : start + size], model.columns[m, c], size, state.nu[c], theta, error)
     for t in range(_LANES):
-        curvature = error[t]
+        expected, pulled = 1.0, best[t] if abs(best[t]) > _SMALL else _SMALL
         for j in range(theta.shape[0]):
-            mixed = best[t] * (model.overlap[m, j] + theta[j, t] * model.spread[m, j])
-            curvature -= mixed * mixed / (1.0 + best[t] * best[t] * model.spread[m, j])
+            expected += theta[j, t] * (2.0 * model.overlap[m, j] + theta[j, t] * model.spread[m, j])
+        curvature, scale = error[t], error[t] / expected
+        for j in range(theta.shape[0]):
+            mixed = scale * best[t] * (model.overlap[m, j] + theta[j, t] * model.spread[m, j])
+            mixed += (data.auxiliary[j, t] - theta[j, t]) / pulled  # the residuals' part, from the optimum in theta
+            curvature -= mixed * mixed / (1.0 + scale * best[t] * best[t] * model.spread[m, j])
         error[t] = 1.0 / math.sqrt(max(curvature, _MIN_CURVATURE))
 
 

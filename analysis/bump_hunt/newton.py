@@ -110,6 +110,7 @@ def likelihood(counts: Floats, constraint: Floats, base: Floats, size: int, nu: 
 def information(counts: Floats, columns: Floats, size: int, nu: Floats, theta: Floats, out: Floats) -> None:
     """Add the curvature of -ln L by the signal with the background free: sum u^2 n/nu^2 less its projections.
 
+    In the row after the bins the weight is 1.
     u is the signal's column with its nuisances where they are. The background's own curvature is taken as 1: an error
     of third order in the distance of the data from the reference.
     """
@@ -117,12 +118,12 @@ def information(counts: Floats, columns: Floats, size: int, nu: Floats, theta: F
     n_background = columns.shape[1] - n_signal
     projection = np.zeros((columns.shape[1], LANES))
     weighted = np.empty(LANES)
-    for i in range(np.uint64(size)):
+    for i in range(np.uint64(size + 1)):
         for t in range(_LANES):
             u = columns[i, n_background]
             for j in range(theta.shape[0]):
                 u += theta[j, t] * columns[i, n_background + 1 + j]
-            weighted[t] = u * counts[i, t] / (nu[i, t] * nu[i, t])
+            weighted[t] = u * counts[i, t] / (nu[i, t] * nu[i, t]) if i < np.uint64(size) else u
             out[t] += u * weighted[t]
         for k in range(n_background):
             column = columns[i, k]

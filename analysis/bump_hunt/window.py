@@ -78,7 +78,10 @@ def fit_reference(counts: Floats, polynomials: Floats, component: Floats, compon
     for _ in range(_ITERATIONS):
         gradient = columns.T @ (counts / nu - 1.0) - prior * beta
         information = columns.T @ (columns / nu[:, None]) + np.diag(prior)
-        step = np.linalg.solve(information, gradient)
+        try:
+            step = np.linalg.solve(information, gradient)
+        except np.linalg.LinAlgError:
+            break
         scale = 1.0
         for _ in range(30):
             trial = nu + scale * (columns @ step)
