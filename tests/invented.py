@@ -56,9 +56,7 @@ class Plain:
             inside = slice(start, start + size)
             x = (np.arange(size) + 0.5) / size * 2.0 - 1.0
             nodes, weights = legendre.leggauss(8)
-            basis = sum(
-                w / 2.0 * legendre.legvander(x + node / size, channel.order) for node, w in zip(nodes, weights)
-            )
+            basis = sum(w / 2.0 * legendre.legvander(x + node / size, channel.order) for node, w in zip(nodes, weights))
             known = np.zeros(size) if channel.component is None else channel.component[inside]
             template = fractions_at(m, model.masses[m], channel, inside) * channel.signal_yield[m] * self.unit
             wide = [fractions_at(m, model.masses[m], channel, inside, 1.0 + h) for h in (1e-3, -1e-3)]

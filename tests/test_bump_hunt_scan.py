@@ -18,7 +18,8 @@ from besfast.analysis.bump_hunt.asymptotics import (
 )
 from besfast.analysis.bump_hunt.bayes import bayesian_upper, posterior
 from besfast.analysis.bump_hunt.channel import Channel
-from besfast.analysis.bump_hunt.lanes import CAREFUL, FAILED
+from besfast.analysis.bump_hunt.cls_limit import cls_upper
+from besfast.analysis.bump_hunt.lanes import CAREFUL, FAILED, FAST
 from besfast.analysis.bump_hunt.linear import linear_scan
 from besfast.analysis.bump_hunt.look_elsewhere import (
     global_significance,
@@ -26,6 +27,7 @@ from besfast.analysis.bump_hunt.look_elsewhere import (
     up_crossings,
 )
 from besfast.analysis.bump_hunt.model import build_model, mass_grid
+from besfast.analysis.bump_hunt.newton import LANES, DataSets
 from besfast.analysis.bump_hunt.poisson import draw_counts, draw_normals
 from besfast.analysis.bump_hunt.scan import check_failures, scan
 from besfast.analysis.bump_hunt.templates import signal_shape
@@ -90,7 +92,9 @@ def test_columns_are_orthonormal_and_span_the_model():
             background = columns[:, : model.n_background]
             own = background.T @ (background * weight[:, None])
             np.testing.assert_allclose(own, np.diag(np.round(np.diag(own))), atol=1e-10)
-            np.testing.assert_allclose(background.T @ (columns * weight[:, None])[:, model.n_background :], 0.0, atol=1e-9)
+            np.testing.assert_allclose(
+                background.T @ (columns * weight[:, None])[:, model.n_background :], 0.0, atol=1e-9
+            )
         signal = gram[model.n_background :, model.n_background :]
         assert signal[0, 0] == pytest.approx(1.0)
         np.testing.assert_allclose(np.diag(signal)[1:], model.columns.spread[m], atol=1e-10)
@@ -196,7 +200,10 @@ def test_poisson_numbers():
         observed = np.bincount(np.searchsorted(edges, values), minlength=edges.size + 1)
         probability = np.diff(np.concatenate([[0.0], stats.poisson.cdf(edges, mean), [1.0]]))
         kept = probability * n > 5.0
-        assert stats.chisquare(observed[kept], probability[kept] / probability[kept].sum() * observed[kept].sum()).pvalue > 1e-3
+        assert (
+            stats.chisquare(observed[kept], probability[kept] / probability[kept].sum() * observed[kept].sum()).pvalue
+            > 1e-3
+        )
 
 
 def test_toys_have_numbers_of_their_own():
@@ -309,6 +316,22 @@ def test_a_lane_that_cannot_be_fitted_fails():
     assert np.all(fits.status == FAILED)
 
 
+def test_cls_limits_of_lanes_are_those_of_their_data():
+    """Sixteen toys side by side, and each as observed data."""
+    nu = expectation(0.02)
+    model = model_of(nu, 2.0, yield_errors={"efficiency": 0.05})
+    counts = np.empty((*nu.shape, LANES))
+    draw_counts(*key(14), 0, nu, counts)
+    data = DataSets(counts, np.zeros((2, LANES)), np.zeros((1, LANES)))
+    zero = bench.fit_at(model, 0, data, 0.0)
+    best = bench.fit_signal(model, 0, data, zero)
+    upper, status = cls_upper(model, 0, data, zero, best, np.full(LANES, 0.1), np.ones(LANES))
+    assert np.all(status == FAST)
+    for lane in range(0, LANES, 5):
+        alone = scan(build_model([2.0], [c._replace(counts=n) for c, n in zip(model.channels, counts[..., lane])]))
+        assert upper[lane] * model.unit[0] == pytest.approx(alone.limits[CLS_90.name].observed[0], rel=1e-6)
+
+
 # --- limits by toys and by Bayes ------------------------------------------------------------------------------------
 
 
@@ -384,17 +407,12 @@ def test_bayesian_limit_of_a_counting_experiment(n, others):
     """Flat priors in mu and b: the double integral; Laplace's method is good to a few parts in a thousand here."""
     model = one_bin(float(n), float(others))
 
-    def marginal(mu):
-        scale = others / 19.0
-        value, _ = integrate.quad(
-            lambda b: stats.poisson.pmf(n, mu + b) * stats.poisson.pmf(others, 19.0 * b), 0.0, 3.0 * scale + 5.0, limit=200
-        )
-        return value
-
-    grid = np.linspace(0.0, n + 6.0 * math.sqrt(n + 2.0) + 8.0, 801)
-    density = np.array([marginal(mu) for mu in grid[::4]])
-    total = integrate.cumulative_simpson(density, x=grid[::4], initial=0.0)
-    expected = np.interp(0.9 * total[-1], total, grid[::4])
+    b = np.linspace(0.0, 3.0 * others / 19.0 + 5.0, 4001)[1:]
+    sideband = stats.poisson.pmf(others, 19.0 * b)
+    grid = np.linspace(0.0, n + 6.0 * math.sqrt(n + 2.0) + 8.0, 201)
+    density = np.array([np.trapezoid(stats.poisson.pmf(n, mu + b) * sideband, b) for mu in grid])
+    total = integrate.cumulative_simpson(density, x=grid, initial=0.0)
+    expected = np.interp(0.9 * total[-1], total, grid)
     assert bayesian_upper(model, 0) == pytest.approx(expected, rel=0.01)
     if n == 0:
         assert bayesian_upper(model, 0) == pytest.approx(math.log(10.0), rel=0.01)

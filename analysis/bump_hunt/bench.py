@@ -20,14 +20,20 @@ class Fits(NamedTuple):
     state: State
 
 
-def repeated(model: Model, counts: Floats, constraint: Floats | None = None) -> DataSets:
-    """Return one data set (C, B) in every lane; auxiliary measurements are zero unless `constraint` (C,) is given."""
-    constraint = np.zeros(counts.shape[0]) if constraint is None else constraint
-    return DataSets(
-        np.repeat(counts[:, :, None], LANES, axis=2),
-        np.repeat(constraint[:, None], LANES, axis=1),
-        np.zeros((len(model.nuisances), LANES)),
-    )
+def repeated(model: Model, counts: Floats) -> DataSets:
+    """Return one data set (C, B) in every lane, auxiliary measurements as expected."""
+    auxiliary = np.zeros((len(model.nuisances), LANES))
+    return DataSets(np.repeat(counts[:, :, None], LANES, axis=2), np.zeros((counts.shape[0], LANES)), auxiliary)
+
+
+def first_lane(fits: Fits) -> Fits:
+    """Return the first lane's fit in every lane."""
+
+    def everywhere(values: Floats) -> Floats:
+        return np.repeat(values[..., :1], LANES, axis=-1)
+
+    state = State(*(everywhere(values) for values in fits.state))
+    return Fits(everywhere(fits.x), everywhere(fits.q), np.full(LANES, fits.status[0]), state)
 
 
 def _run(
@@ -72,14 +78,15 @@ def errors(model: Model, m: int, data: DataSets, best: Fits) -> Floats:
     return error
 
 
-def asimov(model: Model, m: int, data: DataSets, background: Fits, lane: int = 0) -> DataSets:
-    """Return in every lane the expectation of a lane's fit without signal, auxiliary measurements at their fit too."""
+def asimov(model: Model, m: int, data: DataSets, background: Fits) -> DataSets:
+    """Return the expectation of every lane's fit without signal, auxiliary measurements at their fit too.
+
+    Only the bins of the windows are filled.
+    """
     columns = model.columns
-    counts: Floats = np.zeros(data.counts.shape[:2])
-    constraint = np.empty(counts.shape[0])
+    counts, constraint = np.zeros_like(data.counts), np.empty_like(data.constraint)
     for c in range(counts.shape[0]):
         start, size = int(columns.start[m, c]), int(columns.size[m, c])
-        counts[c, start : start + size] = background.state.nu[c, :size, lane]
-        constraint[c] = background.state.nu[c, size, lane]
-    auxiliary = np.repeat(background.state.theta[:, lane : lane + 1], LANES, axis=1)
-    return repeated(model, counts, constraint)._replace(auxiliary=auxiliary)
+        counts[c, start : start + size] = background.state.nu[c, :size]
+        constraint[c] = background.state.nu[c, size]
+    return DataSets(counts, constraint, background.state.theta.copy())

@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 
 from ...arrays import Floats, Ints
 from . import bench
-from .asymptotics import BANDS, CONVENTIONS, Convention, gaussian_upper, log_cls, p_value, significance
+from .asymptotics import BANDS, CONVENTIONS, Convention, gaussian_upper, p_value, significance
 from .bench import Fits
+from .cls_limit import cls_upper
 from .lanes import CAREFUL, FAILED
 from .model import MIN_CONTAINMENT, Model
-from .newton import LANES, DataSets, State
+from .newton import LANES, DataSets
 
 #: Below this many events under the signal, 2 sqrt(pi) sigma wide, the asymptotic formulas are flagged.
 MIN_EVENTS = 20.0
 #: A scan in which more of the fits fail is an error.
 MAX_FAILED = 1e-3
-_CLS_STEPS = 60
 
 
 class LimitCurve(NamedTuple):
@@ -64,7 +64,9 @@ def scan(model: Model, *, conventions: Sequence[Convention] = CONVENTIONS) -> Sc
         data = bench.repeated(model, model.counts)
         zero = bench.fit_at(model, m, data, 0.0, used=1)
         best = bench.fit_signal(model, m, data, zero, used=1)
-        state = _Point(model, m, data, _same(zero), _same(best), float(bench.errors(model, m, data, best)[0]))
+        state = _Point(
+            model, m, data, bench.first_lane(zero), bench.first_lane(best), float(bench.errors(model, m, data, best)[0])
+        )
         values[:, m] = state.best.x[0], state.error, max(state.zero.q[0] - state.best.q[0], 0.0)
         status[m] = max(state.zero.status[0], state.best.status[0])
         if status[m] == FAILED:
@@ -117,16 +119,6 @@ class _Point(NamedTuple):
     error: float
 
 
-def _same(fits: Fits) -> Fits:
-    """Return the first lane's fit in every lane."""
-
-    def everywhere(values: Floats) -> Floats:
-        return np.repeat(values[..., :1], LANES, axis=-1)
-
-    state = State(*(everywhere(values) for values in fits.state))
-    return Fits(everywhere(fits.x), everywhere(fits.q), np.full(LANES, fits.status[0]), state)
-
-
 def _limits(point: _Point, conventions: Sequence[Convention]) -> tuple[Floats, Floats, Floats, int]:
     """Return observed and lower ends, expected limits and the worst status, in units of the expected error."""
     n = len(conventions)
@@ -149,7 +141,7 @@ def _limits(point: _Point, conventions: Sequence[Convention]) -> tuple[Floats, F
     worst = max(worst, _cross(point, point.data, point.best, tasks))
     data = bench.asimov(point.model, point.m, point.data, point.zero)
     null = bench.fit_at(point.model, point.m, data, 0.0, used=1)
-    null = _same(null._replace(x=np.zeros(LANES)))
+    null = bench.first_lane(null._replace(x=np.zeros(LANES)))
     expected = np.full((n, BANDS.size), np.nan)
     tasks = []
     for i, convention in enumerate(conventions):
@@ -158,12 +150,16 @@ def _limits(point: _Point, conventions: Sequence[Convention]) -> tuple[Floats, F
                 tasks.append(((i, band), float(null.q[0]) + root**2, root, expected))
     worst = max(worst, _cross(point, data, null, tasks))
     with_cls = [i for i, c in enumerate(conventions) if c.is_cls]
-    for first in range(0, len(with_cls), LANES // 2):
-        some = with_cls[first : first + LANES // 2]
-        alpha = np.array([1.0 - conventions[i].confidence for i in some])
-        guess = np.array([gaussian_upper(best, point.error, conventions[i]) for i in some])
-        observed[some], status = _cls_upper(point, data, float(null.q[0]), alpha, guess)
-        worst = max(worst, status)
+    for first in range(0, len(with_cls), LANES):
+        some = with_cls[first : first + LANES]
+        alpha, guess = np.full(LANES, 0.1), np.ones(LANES)
+        alpha[: len(some)] = [1.0 - conventions[i].confidence for i in some]
+        guess[: len(some)] = [gaussian_upper(best, point.error, conventions[i]) for i in some]
+        upper, status = cls_upper(
+            point.model, point.m, point.data, point.zero, point.best, alpha, guess, used=len(some)
+        )
+        observed[some] = upper[: len(some)]
+        worst = max(worst, int(status[: len(some)].max()))
     return observed, lower, expected, worst
 
 
@@ -179,39 +175,3 @@ def _cross(point: _Point, data: DataSets, best: Fits, tasks: list[_Task]) -> int
             target[place] = x if status != FAILED else np.nan
             worst = max(worst, int(status))
     return worst
-
-
-def _cls_upper(point: _Point, asimov: DataSets, q_asimov: float, alpha: Floats, guess: Floats) -> tuple[Floats, int]:
-    """Return the signals at which CLs is alpha: regula falsi on ln CLs, both data sets refitted at every signal."""
-    k, half = alpha.size, LANES // 2
-    mixed = DataSets(*(np.concatenate([a[..., :half], b[..., half:]], axis=-1) for a, b in zip(point.data, asimov)))
-    best = float(point.best.x[0])
-    least = float(point.zero.q[0]) if best < 0.0 else float(point.best.q[0])
-    low, high = np.full(k, max(best, 0.0)), np.full(k, np.inf)
-    at_low = -np.log(alpha) if best <= 0.0 else _log_cls_at_best(point, asimov, q_asimov) - np.log(alpha)
-    at_high, x, status = np.full(k, np.nan), np.maximum(guess, 1e-6), 0
-    fits = None
-    for _ in range(_CLS_STEPS):
-        at = np.zeros(LANES)
-        at[:k], at[half : half + k] = x, x
-        fits = bench.fit_at(point.model, point.m, mixed, at, fits)
-        status = max(status, int(fits.status.max()))
-        if status == FAILED:
-            return np.full(k, np.nan), status
-        value = log_cls(fits.q[:k] - least, fits.q[half : half + k] - q_asimov) - np.log(alpha)
-        above = value > 0.0
-        # Illinois: an end that stays twice counts half
-        at_high = np.where(above & np.isfinite(high), 0.5 * at_high, np.where(above, at_high, value))
-        at_low = np.where(above, value, 0.5 * at_low)
-        low, high = np.where(above, x, low), np.where(above, high, x)
-        new = np.where(np.isfinite(high), (low * at_high - high * at_low) / (at_high - at_low), 2.0 * x)
-        done = np.abs(value) < 1e-10
-        if np.all(done | (np.abs(new - x) < 1e-10)):
-            return np.where(done, x, new), status
-        x = np.where(done, x, new)
-    return x, FAILED
-
-
-def _log_cls_at_best(point: _Point, asimov: DataSets, q_asimov: float) -> float:
-    fits = bench.fit_at(point.model, point.m, asimov, point.best.x, used=1)
-    return float(log_cls(0.0, fits.q[0] - q_asimov))
