@@ -69,7 +69,7 @@ def twin_cls(twin, asimov, q_least, q_asimov, alpha, low):
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize(("mass", "strength"), list(zip(MASSES, (-2.0, 3.0, 0.0, 1.0))))
 def test_against_a_plain_newton_twin(case, mass, strength):
-    """Every number of the scan to 1e-5 of its error, for excesses and deficits, at the edges of the range and the gap."""
+    """Every number of the scan to 1e-5 of its error, for excesses and deficits, at the edges of range and gap."""
     counts = counts_with_signal(round(1000 * mass), mass, strength)
     if "component" in CASES[case]:
         counts[0] += COMPONENT
@@ -281,7 +281,7 @@ def test_one_bin_over_a_sideband_in_closed_form(n, others):
     reference = zero if best < 0.0 else 0.0
     for limit in result.limits.values():
         goal = reference + limit.convention.delta
-        upper = brentq(lambda mu: sideband_q(mu, n, others, 19.0) - goal, max(best, 1e-9), 2000.0, xtol=1e-12)
+        upper = brentq(lambda mu, goal=goal: sideband_q(mu, n, others, 19.0) - goal, max(best, 1e-9), 2000.0, xtol=1e-12)
         assert limit.observed[0] == pytest.approx(upper, rel=2e-6)
     if n == 0:  # the background is known where the signal adds to no count
         assert result.limits[TWO_SIDED_90.name].observed[0] == pytest.approx(0.5 * TWO_SIDED_90.delta, rel=1e-6)

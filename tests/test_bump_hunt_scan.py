@@ -225,7 +225,7 @@ GRID = np.array([1.52, 2.0, 2.3, 2.94, 3.3])
 
 
 def test_scans_of_toys():
-    """Seed 1, 480 toys at five masses: pulls of unit width within 4 sigma (p = 6e-5), the same in any blocks and threads."""
+    """Seed 1, 480 toys: pulls of unit width within 4 sigma (p = 6e-5), the same in any blocks and threads."""
     nu = expectation()
     model = model_of(nu, GRID, yield_errors={"efficiency": 0.05})
     toys = scan_toys(model, nu, 480, 1)
@@ -360,7 +360,7 @@ def one_bin(n, others):
 
 
 def test_toys_against_all_outcomes_of_a_counting_experiment():
-    """n = 3 over a sideband of 38 in 19 bins: CLs by summing the probabilities of all (n, y), to 4 of the toys' errors."""
+    """n = 3 over a sideband of 38 in 19 bins: CLs by summing the probabilities of all (n, y), within 4 errors."""
     model = one_bin(3.0, 38.0)
     tested = np.array([2.0, 4.0, 6.0, 8.0])
     toys = toy_limit(model, 0, tested, 1600, 5)
@@ -427,7 +427,7 @@ def test_bayesian_limit_of_many_counts_is_that_of_a_truncated_gaussian():
         assert bayesian_upper(model, 0) == pytest.approx(expected, rel=5e-3)
     mu, density = posterior(model, 0)
     assert np.trapezoid(density, mu) == pytest.approx(1.0, abs=1e-9)
-    with pytest.raises(ValueError, match="confidence = 0.2"):
+    with pytest.raises(ValueError, match=r"confidence = 0\.2"):
         bayesian_upper(model, 0, confidence=0.2)
 
 

@@ -30,7 +30,7 @@ def around(mass, scale=1.0):
 
 @pytest.mark.parametrize("mass", TEN)
 def test_injection(mass):
-    """3200 toys of each strength: slope 1 +- 0.02, intercept below 0.1 sigma, pulls of mean below 0.1, width 1 +- 0.05."""
+    """3200 toys of each strength: slope 1 +- 0.02, intercept and means of pulls below 0.1, widths 1 +- 0.05."""
     nu = around(mass)
     model = model_of(expectation(), mass)
     strengths = np.array([0.0, 1.0, 2.0, 3.0, 5.0])
@@ -72,8 +72,8 @@ def cls_coverage(model, nu, truth, n_toys, seed):
 def test_coverage(per_bin, strength):
     """9600 toys at 2.5 GeV, mumu counts per 10 MeV as given: bounded two-sided 90 % at least 0.94, CLs at least 0.90.
 
-    One-sided (delta 1.642) at least 0.89. The error of a coverage of 0.9 is 0.003: CLs, whose coverage at three sigma is
-    0.9014, may be three of them lower (p = 1e-3).
+    One-sided (delta 1.642) at least 0.89. The error of a coverage of 0.9 is 0.003: CLs, whose coverage at three
+    sigma is 0.9014, may be three of them lower (p = 1e-3).
     """
     mass, n_toys = 2.5, 9600
     scale = per_bin / (5.0 * expectation()[0, np.argmin(np.abs(BINS.centre - mass))])
@@ -85,9 +85,7 @@ def test_coverage(per_bin, strength):
     assert two_sided.failed == one_sided.failed == 0
     coverage = [float(np.mean(toys.upper >= truth)) for toys in (two_sided, one_sided)]
     cls = cls_coverage(model, nu, strength, n_toys, 31) if strength > 0.0 else 1.0
-    print(
-        f"{per_bin:g} per bin, {strength:g} sigma: two-sided {coverage[0]:.4f}, one-sided {coverage[1]:.4f}, CLs {cls:.4f}"
-    )
+    print(f"{per_bin:g} per bin, {strength:g} sigma: {coverage[0]:.4f}, one-sided {coverage[1]:.4f}, CLs {cls:.4f}")
     assert two_sided.convention == TWO_SIDED_90
     assert coverage[0] >= 0.94
     assert coverage[1] >= 0.89
@@ -106,9 +104,7 @@ def test_global_significance_against_toys():
     for z in (2.5, 2.8, 3.1, 3.3, 3.5, 3.6):
         bound = global_significance(z, few.z, model.segment)
         direct = global_significance_by_toys(z, many.z)
-        print(
-            f"Z = {z}: bound {bound.p_global:.4f} +- {bound.p_error:.4f}, toys {direct.p_global:.4f} +- {direct.p_error:.4f}"
-        )
+        print(f"Z = {z}: {bound.p_global:.4f} +- {bound.p_error:.4f}, {direct.p_global:.4f} +- {direct.p_error:.4f}")
         if z >= 3.0 and direct.p_global >= 1e-2:
             error = math.hypot(bound.p_error, direct.p_error)
             assert bound.p_global == pytest.approx(direct.p_global, abs=3.0 * error + 0.1 * direct.p_global)

@@ -60,7 +60,7 @@ def test_fractions_are_not_renormalised():
 
 
 def test_fit_of_simulated_residuals():
-    """Seed 3, 20 000 residuals: parameters of the core within four of their errors, the curve as probable as the truth."""
+    """Seed 3, 20 000 residuals: parameters of the core within four of their errors, a curve as probable as the truth."""
     rng = np.random.default_rng(3)
     grid = np.linspace(-0.4, 0.4, 200_001)
     residuals = np.interp(rng.random(20_000), cumulative(SHAPE, grid), grid)
@@ -88,13 +88,13 @@ def test_interpolation_passes_through_its_nodes_and_stays_between():
 
 
 def test_bad_shapes_name_themselves():
-    with pytest.raises(ValueError, match="sigma = -0.01"):
+    with pytest.raises(ValueError, match=r"sigma = -0\.01"):
         signal_shape(-0.01)
     with pytest.raises(ValueError, match="power_low = 1,"):
         signal_shape(0.01, power_low=1.0)
     with pytest.raises(ValueError, match="shift = nan"):
         signal_shape(0.01, shift=np.nan)
-    with pytest.raises(ValueError, match="known from 1.5 to 2"):
+    with pytest.raises(ValueError, match=r"known from 1\.5 to 2"):
         interpolate_shape([2.2], [1.5, 2.0], signal_shape([0.01, 0.01]))
     with pytest.raises(ValueError, match="at least 100"):
         fit_shape(np.zeros(5))

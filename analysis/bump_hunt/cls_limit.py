@@ -1,4 +1,4 @@
-"""Exact roots of the asymptotic CLs, lane by lane: both the data and their Asimov set refitted at every tested signal."""
+"""Exact roots of the asymptotic CLs, lane by lane: data and Asimov set refitted at every tested signal."""
 
 import numpy as np
 from numpy.typing import NDArray
