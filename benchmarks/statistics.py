@@ -138,7 +138,9 @@ def main() -> None:
         task = seconds(lambda low=low, scale=scale: scan_toys(low, scale * nu, 160, 1), 1)  # type: ignore[misc]
         few = scan_toys(low, scale * nu, 160, 1)
         careful = 100.0 * np.count_nonzero(few.status == 1) / few.status.size
-        print(f"  at {scale:g} of the counts: {task * TOYS / 160:.2f} s, {careful:.1f} % with care, {few.failed} failed")
+        print(
+            f"  at {scale:g} of the counts: {task * TOYS / 160:.2f} s, {careful:.1f} % with care, {few.failed} failed"
+        )
     luminosity = model_of(nu, masses, yield_errors={"luminosity": 0.01, "ratio": 0.03})
     task = seconds(lambda: scan_toys(luminosity, nu, 160, 1), 2)
     print(f"  with two nuisances: {task * TOYS / 160:.2f} s")
@@ -147,7 +149,9 @@ def main() -> None:
     linear = wall(lambda: linear_scan(model, spectra))
     bands = wall(lambda: np.quantile(linear_scan(model, spectra), (0.023, 0.159, 0.5, 0.841, 0.977), axis=0))
     far = np.abs(linear_scan(model, spectra) - toys.mu_hat / model.unit).max()
-    print(f"linear scans of the same: {linear:.3f} s, with bands {bands:.3f} s ({weights.size} weights); within {far:.3f} sigma")
+    print(
+        f"linear scans of the same: {linear:.3f} s, with bands {bands:.3f} s ({weights.size} weights); within {far:.3f} sigma"
+    )
     print(f"scan of data, three limits with bands: {seconds(lambda: scan(model), 3):.2f} s")
     slow, fast, difference = against_pyhf()
     print(f"one CLs limit with five bands: pyhf {slow:.2f} s, here {1e3 * fast:.2f} ms, ratio {slow / fast:.0f}")

@@ -281,7 +281,9 @@ def test_one_bin_over_a_sideband_in_closed_form(n, others):
     reference = zero if best < 0.0 else 0.0
     for limit in result.limits.values():
         goal = reference + limit.convention.delta
-        upper = brentq(lambda mu, goal=goal: sideband_q(mu, n, others, 19.0) - goal, max(best, 1e-9), 2000.0, xtol=1e-12)
+        upper = brentq(
+            lambda mu, goal=goal: sideband_q(mu, n, others, 19.0) - goal, max(best, 1e-9), 2000.0, xtol=1e-12
+        )
         assert limit.observed[0] == pytest.approx(upper, rel=2e-6)
     if n == 0:  # the background is known where the signal adds to no count
         assert result.limits[TWO_SIDED_90.name].observed[0] == pytest.approx(0.5 * TWO_SIDED_90.delta, rel=1e-6)

@@ -508,3 +508,31 @@ def test_bad_models_name_themselves():
         scan_toys(model, -np.ones((2, BINS.centre.size)), 10, 1)
     with pytest.raises(ValueError, match="n_toys = 0"):
         scan_toys(model, expectation(), 0, 1)
+
+
+INTERPRETED = """
+import numpy as np
+from besfast.analysis.bump_hunt.channel import Channel
+from besfast.analysis.bump_hunt.model import build_model
+from besfast.analysis.bump_hunt.scan import scan
+from besfast.analysis.bump_hunt.templates import signal_shape
+from besfast.analysis.bump_hunt.toys import scan_toys
+from besfast.analysis.spectrum import bin_edges, search_bins
+bins = search_bins(bin_edges(2.0, 2.03, 0.002), None)
+for level in (400.0, 0.4):
+    counts = np.random.default_rng(3).poisson(level, bins.centre.size).astype(float)
+    options = {"half_width": 0.015, "order": 1, "yield_errors": {"efficiency": 0.1}}
+    model = build_model([2.015], [Channel("mumu", bins, counts, np.ones(1), signal_shape([0.004]), **options)])
+    result = scan(model)
+    toys = scan_toys(model, np.full((1, counts.size), level), 2, 1)
+    print(*(float(v[0]).hex() for v in (result.mu_hat, result.z, *(k.observed for k in result.limits.values()))))
+    print(*(float(v).hex() for v in (*toys.mu_hat[:, 0], *toys.upper[:, 0])), result.status[0])
+"""
+
+
+def test_plain_python_gives_the_same(run_python):
+    """Compiled and interpreted kernels agree to rounding, of many counts and of few."""
+    compiled, plain = (run_python(INTERPRETED, NUMBA_DISABLE_JIT=flag) for flag in ("0", "1"))
+    rows = [[float.fromhex(word) for word in text.split() if "x" in word] for text in (compiled, plain)]
+    assert len(rows[0]) == 18
+    np.testing.assert_allclose(rows[0], rows[1], rtol=1e-6)

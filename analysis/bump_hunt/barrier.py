@@ -15,6 +15,8 @@ from .model import Columns
 from .newton import CROSSING, FREE, DataSets, Goal, State
 
 _FIRST, _LAST, _FACTOR = 0.1, 1e-11, 0.01
+#: Where rounding stops the barrier on its way down, this is low enough: 1e-5 in q.
+_ENOUGH = 1e-7
 _STEPS = 60
 _CROSSING_STEPS = 60
 
@@ -154,6 +156,7 @@ def minimise(m: int, t: int, model: Columns, data: DataSets, z: Floats, nu: Floa
     gradient, hessian = np.empty(z.size), np.empty((z.size, z.size))
     trial, step = np.empty(z.size), np.empty(z.size)
     tau = _FIRST if empty else 0.0
+    reached = math.inf
     if not expectation(m, t, model, z, nu) > 0.0:
         return math.inf, False
     while True:
@@ -185,11 +188,13 @@ def minimise(m: int, t: int, model: Columns, data: DataSets, z: Floats, nu: Floa
             for k in range(z.size):
                 z[k] = trial[k]
             value = new
-        if tau <= _LAST:
+        if decrement < max(1e-6, 1e-2 * tau):
+            reached = tau
+        if tau <= _LAST or reached > tau:
             break
         tau *= _FACTOR
     q = 2.0 * merit(m, t, model, data, z, nu, 0.0)
-    return q, decrement < 1e-6
+    return q, reached <= _ENOUGH
 
 
 @stage
