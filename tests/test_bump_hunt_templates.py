@@ -60,7 +60,7 @@ def test_fractions_are_not_renormalised():
 
 
 def test_fit_of_simulated_residuals():
-    """Seed 3, 20 000 residuals: parameters of the core within four of their errors, a curve as probable as the truth."""
+    """Seed 3, 20 000 residuals: the core within four of its errors, a curve as probable as the truth."""
     rng = np.random.default_rng(3)
     grid = np.linspace(-0.4, 0.4, 200_001)
     residuals = np.interp(rng.random(20_000), cumulative(SHAPE, grid), grid)

@@ -58,6 +58,7 @@ _LANES = np.uint64(LANES)
 FIXED, FREE, CROSSING = np.int64(0), np.int64(1), np.int64(2)
 STEPS = 40
 _TOLERANCE = 1e-9
+_TINY = 1e-300
 _CROSSING_TOLERANCE = 1e-6
 
 
@@ -100,7 +101,8 @@ def likelihood(counts: Floats, constraint: Floats, base: Floats, size: int, nu: 
     """Add -2 ln L(nu) / L(base) of one channel, its Gaussian term in full."""
     for i in range(np.uint64(size)):
         for t in range(_LANES):
-            value[t] += 2.0 * (nu[i, t] - base[i] - counts[i, t] * log(nu[i, t] / base[i]))
+            ratio = max(nu[i, t] / base[i], _TINY)  # a lane that has failed may be below zero
+            value[t] += 2.0 * (nu[i, t] - base[i] - counts[i, t] * log(ratio))
     for t in range(_LANES):
         pull = nu[size, t] - constraint[t]
         value[t] += pull * pull
