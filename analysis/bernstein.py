@@ -17,7 +17,8 @@ def bernstein_from_legendre(order: int) -> Floats:
 
     def entry(j: int, k: int) -> float:
         terms = range(max(0, j - n + k), min(j, k) + 1)
-        return sum((-1) ** (k + i) * comb(k, i) ** 2 * comb(n - k, j - i) for i in terms) / comb(n, j)
+        signs = (1, -1)
+        return sum(signs[(k + i) % 2] * comb(k, i) ** 2 * comb(n - k, j - i) for i in terms) / comb(n, j)
 
     return np.array([[entry(j, k) for k in range(n + 1)] for j in range(n + 1)])
 
