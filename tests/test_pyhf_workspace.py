@@ -85,7 +85,7 @@ def make_model(mean, *, channels=2, component=False, signal=0.0, masses=(2.0,), 
 def pyhf_model(specification):
     pyhf = pytest.importorskip("pyhf")
     pytest.importorskip("iminuit")
-    pyhf.set_backend("numpy", pyhf.optimize.minuit_optimizer(tolerance=1e-6, strategy=1))
+    pyhf.set_backend("numpy", pyhf.optimize.minuit_optimizer(tolerance=1e-5, strategy=1))
     workspace = pyhf.Workspace(specification)  # which checks the schema
     model = workspace.model()
     return pyhf, model, workspace.data(model)

@@ -61,7 +61,9 @@ def _mass(library: Any, low: Floats, high: Floats) -> Any:
 def _table(library: Any, table: HepTable, source: Source) -> Any:
     made = library.Table(table.name)
     made.description, made.location = table.description, source.name
-    made.keywords = {"observables": [table.observable], "reactions": ["E+ E- --> LEPTON+ LEPTON- GAMMA"]}
+    made.keywords = {"observables": [table.observable]}
+    if source.reaction is not None:
+        made.keywords["reactions"] = [source.reaction]
     if source.sqrt_s is not None:
         made.keywords["cmenergies"] = [source.sqrt_s]
     made.add_variable(_mass(library, table.low, table.high))

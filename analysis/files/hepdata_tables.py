@@ -14,7 +14,7 @@ from ...geometry.card import load_card
 from ..table import read_rows
 
 #: Independent variable of all tables.
-MASS = "M(LEPTON PAIR)"
+MASS = "M"
 #: Columns of tables of limits, with their names at HEPData and units.
 _LIMITS = {
     "n": ("Events", ""),
@@ -71,11 +71,12 @@ class HepTable(NamedTuple):
 
 
 class Source(NamedTuple):
-    """What was exported, where, and the conditions of the data; None where they are not known."""
+    """What was exported, and the conditions of the data and the reaction; None where they are not known."""
 
     name: str
     sqrt_s: float | None
     luminosity: float | None
+    reaction: str | None = None
 
     def qualifiers(self) -> list[tuple[str, Any, str]]:
         """Return the conditions of the data as qualifiers (name, value, units)."""
@@ -99,7 +100,8 @@ def search_tables(
     if sqrt_s is None:
         sqrt_s = load_card(manifest["card"]).beam.sqrt_s
     luminosity = manifest["luminosity_fb"] if luminosity is None else luminosity
-    source = Source(f"{manifest['search']}, pseudo-data {manifest['pseudo_data']}", sqrt_s, luminosity)
+    name = f"{manifest['search']}, pseudo-data {manifest['pseudo_data']}"
+    source = Source(name, sqrt_s, luminosity, "E+ E- --> LEPTON+ LEPTON- GAMMA")
     expected = path / "expected_limits.csv"
     tables = _limit_tables(path / "limits.csv", expected if expected.exists() else None, source)
     if (path / "spectra.csv").exists():

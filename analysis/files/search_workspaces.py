@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
-from ...dark_photon import mixing_factor
+from ...couplings import mixing_definition_factor, mixing_factor
 from ..table import number, read_rows
 from .pyhf_workspace import Counting, Workspace, counting_workspace
 
 _NEEDED = (
-    "mass_low", "mass_high", "combination", "n", "background", "background_error", "n_b", "containment", "n_f",
+    "mass_low", "mass_high", "n", "background", "background_error", "leverage", "n_b", "containment", "n_f",
     "delta_syst",
 )  # fmt: skip
+_WORDS = ("combination", "prediction", "epsilon_definition")
 
 
 def search_workspaces(folder: str | Path) -> dict[float, Workspace]:
@@ -20,9 +21,12 @@ def search_workspaces(folder: str | Path) -> dict[float, Workspace]:
     """
     path = Path(folder) / "limits.csv" if Path(folder).is_dir() else Path(folder)
     bins: dict[float, dict[str, dict[str, float]]] = {}
-    for place, row in read_rows(path, _NEEDED):
-        values = {name: number(place, name, row[name]) for name in _NEEDED if name != "combination"}
+    for place, row in read_rows(path, (*_NEEDED, *_WORDS)):
+        values = {name: number(place, name, row[name]) for name in _NEEDED}
+        # a prediction that knows the bin has taken up a share of the signal, the leverage
+        visible = 1.0 - values["leverage"] if row["prediction"] == "with_bin" else 1.0
         centre = round(0.5 * (values["mass_low"] + values["mass_high"]), 10)
+        values["visible"] = visible / float(mixing_definition_factor(centre, row["epsilon_definition"]))
         bins.setdefault(centre, {})[row["combination"]] = values
     if not bins:
         raise ValueError(f"{path}: no limits in it")
@@ -40,5 +44,5 @@ def search_workspaces(folder: str | Path) -> dict[float, Workspace]:
 def _experiment(channel: str, mass: float, row: dict[str, float]) -> Counting:
     width = round(row["mass_high"] - row["mass_low"], 10)
     factor = float(mixing_factor(mass, row["n_f"], width))
-    signal = row["containment"] * row["n_b"] / factor
+    signal = row["visible"] * row["containment"] * row["n_b"] / factor
     return Counting(channel, row["n"], row["background"], row["background_error"], signal)
