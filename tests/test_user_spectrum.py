@@ -46,10 +46,7 @@ def test_containment_averaged_over_the_bin():
     nodes, weights = np.polynomial.legendre.leggauss(60)
     for sigma, width in ((0.005, 0.01), (0.012, 0.01), (0.001, 0.01), (0.1, 0.01)):
         x = 0.5 * width * nodes
-        inside = 0.5 * (
-            special.erf((0.5 * width - x) / sigma / math.sqrt(2))
-            + special.erf((0.5 * width + x) / sigma / math.sqrt(2))
-        )
+        inside = special.ndtr((0.5 * width - x) / sigma) - special.ndtr((-0.5 * width - x) / sigma)
         assert mean_containment(sigma, width) == pytest.approx(float(inside @ weights) / 2.0, rel=1e-9)
         assert mean_containment(sigma, width) < gaussian_containment(sigma, width)
     with pytest.raises(ValueError, match=r"sigma = 0 GeV"):
@@ -106,7 +103,7 @@ def test_without_a_conversion_every_channel_stands_alone():
 
 
 def test_injected_strength_comes_back():
-    """Noise-free spectra with a Gaussian signal: the fit returns its strength to 1 % of the error; windows of order 4."""
+    """Noise-free spectra with a Gaussian signal: the fit returns its strength to 2 % of the error."""
     strength, conversion = 0.004, {"mumu": 1e-5, "ee": 2e-5}
     data = spectra(3000.0, 9000.0)
     edges = np.append(BINS.mass_low, BINS.mass_high[-1])
@@ -273,7 +270,8 @@ def test_curves(tmp_path):
     assert parse_curve("conversion", "1e-6", binned).at("x", 5.0) == 1e-6
     for text, message in (("mass,a\n1,0\n", "a = 0, must be > 0"), ("mass,a\n1,x\n", "a = 'x', must be a number"),
                           ("a\n1\n", "no column mass, or mass_low and mass_high"), ("mass,a\n", "no a in it"),
-                          ("mass,a\n1,1\n1,2\n", "a at 1 GeV is there twice"), ("mass\n1\n", "no column a")):  # fmt: skip
+                          ("mass,a\n1,1\n1,2\n", "a at 1 GeV is there twice"),
+                          ("mass\n1\n", "no column a")):  # fmt: skip
         binned.write_text(text)
         with pytest.raises(ValueError, match=r"bins\.csv") as error:
             read_curve(binned, "a")
@@ -348,6 +346,8 @@ def test_bump_hunt_of_a_file(inside, capsys):
 
 
 LIMIT = ["limit", "two.csv", "-o", "new.csv", "--resolution"]
+HUNT = [*LIMIT, "0.005", "--method", "bump-hunt"]
+WIDE = ["-o", "new.csv", "--resolution", "1"]
 MISTAKES = [
     (["limit", "two.csv", "-o", "new.csv", "--method", "paper"], "--method: allowed with --resolution only"),
     ([*LIMIT, "0"], "resolution = 0, must be finite and > 0"),
@@ -357,28 +357,28 @@ MISTAKES = [
     ([*LIMIT, "0.005", "--efficiency-error", "-0.1"], "efficiency_error = -0.1, must be finite and >= 0"),
     ([*LIMIT, "0.005", "--card", "besiii"], "--card: nothing is simulated with --resolution"),
     ([*LIMIT, "0.005", "--step", "0.01"], "--step: not an option of --method paper"),
-    ([*LIMIT, "0.005", "--method", "bump-hunt", "--leave-out", "1"], "--leave-out: not an option of --method bump-hunt"),
-    ([*LIMIT, "0.005", "--method", "bump-hunt", "--delta", "1"], "--delta: --method bump-hunt takes --cl and --sides"),
+    ([*HUNT, "--leave-out", "1"], "--leave-out: not an option of --method bump-hunt"),
+    ([*HUNT, "--delta", "1"], "--delta: --method bump-hunt takes --cl and --sides"),
     ([*LIMIT, "0.005", "--delta", "1", "--cl", "0.9"], "--delta and --cl or --sides say the same"),
     ([*LIMIT, "0.005", "--cl", "1.5"], "confidence = 1.5, must be in [0.5, 1)"),
     ([*LIMIT, "0.005", "--delta", "-1"], "delta = -1"),
     ([*LIMIT, "0.005", "--exclude", "2:1"], "argument --exclude: '2:1', must be 0 <= LOW < HIGH in GeV"),
     ([*LIMIT, "0.005", "--exclude", "0:9"], "no bin of channel 'mumu' is left outside of the excluded ranges"),
-    ([*LIMIT, "0.005", "--pyhf", "w"], "--pyhf: several channels have one strength of the signal only with --conversion"),
+    ([*LIMIT, "0.005", "--pyhf", "w"], "--pyhf: several channels have one strength of the signal only with "),
     ([*LIMIT, "0.005", "--order", "200"], "order = 200, must be from 0 to "),
-    ([*LIMIT, "0.005", "--method", "bump-hunt", "--half-width", "0.02"], "mumu: 4 bins around 1.00125 GeV for order 4"),
-    ([*LIMIT, "0.005", "--method", "bump-hunt", "--half-width", "-1"], "half_width = -1.0, must be >= 0, > 0"),
-    ([*LIMIT, "0.005", "--method", "bump-hunt", "--efficiency-error", "0.5"], "error 'efficiency' = 0.5, must be "),
-    (["limit", "nan.csv", "-o", "new.csv", "--resolution", "1"], "nan.csv:3: n = nan, must be finite and >= 0"),
-    (["limit", "negative.csv", "-o", "new.csv", "--resolution", "1"], "negative.csv:2: n = -1, must be finite and >= 0"),
-    (["limit", "column.csv", "-o", "new.csv", "--resolution", "1"], "column.csv: no column n; needed are mass_low, "),
-    (["limit", "overlap.csv", "-o", "new.csv", "--resolution", "1"], "spectrum bins from 1 and from 1.05 GeV overlap"),
-    (["limit", "wide.csv", "-o", "new.csv", "--resolution", "1"], "wide.csv: spectrum bin from 1.1 to 1.3 GeV is not as"),
-    (["limit", "differ.csv", "-o", "new.csv", "--resolution", "1", "--conversion", "1"], "b and a have different mass bins"),
-    (["limit", "joint.csv", "-o", "new.csv", "--resolution", "1"], "channel 'joint', must have a name other than sum, joint"),
-    (["limit", "few.csv", "-o", "new.csv", "--resolution", "1"], "a background needs 3 bins in a row"),
-    (["limit", "two.root", "-o", "new.csv", "--resolution", "1"], "two.root: a spectrum must be .csv"),
-    (["limit", "text.json", "-o", "new.csv", "--resolution", "1"], "text.json: no JSON: "),
+    ([*HUNT, "--half-width", "0.02"], "mumu: 4 bins around 1.00125 GeV for order 4"),
+    ([*HUNT, "--half-width", "-1"], "half_width = -1.0, must be >= 0, > 0"),
+    ([*HUNT, "--efficiency-error", "0.5"], "error 'efficiency' = 0.5, must be "),
+    (["limit", "nan.csv", *WIDE], "nan.csv:3: n = nan, must be finite and >= 0"),
+    (["limit", "negative.csv", *WIDE], "negative.csv:2: n = -1, must be finite and >= 0"),
+    (["limit", "column.csv", *WIDE], "column.csv: no column n; needed are mass_low, "),
+    (["limit", "overlap.csv", *WIDE], "spectrum bins from 1 and from 1.05 GeV overlap"),
+    (["limit", "wide.csv", *WIDE], "wide.csv: spectrum bin from 1.1 to 1.3 GeV is not as"),
+    (["limit", "differ.csv", *WIDE, "--conversion", "1"], "b and a have different mass bins"),
+    (["limit", "joint.csv", *WIDE], "channel 'joint', must have a name other than sum, joint"),
+    (["limit", "few.csv", *WIDE], "a background needs 3 bins in a row"),
+    (["limit", "two.root", *WIDE], "two.root: a spectrum must be .csv"),
+    (["limit", "text.json", *WIDE], "text.json: no JSON: "),
 ]  # fmt: skip
 FILES = {
     "nan.csv": "mass_low,mass_high,n\n1,1.1,3\n1.1,1.2,nan\n",
@@ -387,7 +387,9 @@ FILES = {
     "overlap.csv": "mass_low,mass_high,n\n1,1.1,1\n1.05,1.2,1\n",
     "wide.csv": "mass_low,mass_high,n\n1,1.1,1\n1.1,1.3,1\n",
     "differ.csv": "mass_low,mass_high,channel,n\n" + "".join(
-        f"{0.1 * i + shift:.2f},{0.1 * i + shift + 0.1:.2f},{name},50\n" for name, shift in (("a", 1), ("b", 2)) for i in range(9)
+        f"{0.1 * i + shift:.2f},{0.1 * i + shift + 0.1:.2f},{name},50\n"
+        for name, shift in (("a", 1), ("b", 2))
+        for i in range(9)
     ),
     "joint.csv": "mass_low,mass_high,channel,n\n1,1.1,joint,1\n",
     "few.csv": "mass_low,mass_high,n\n1,1.1,1\n1.1,1.2,1\n",
