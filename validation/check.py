@@ -34,6 +34,9 @@ class Panel(NamedTuple):
     x_label: str
     y_label: str
     logarithmic: bool = False
+    #: Whether x is drawn logarithmically, and the range of a linear y: None, from zero to what there is.
+    logarithmic_x: bool = False
+    y_range: tuple[float, float] | None = None
 
 
 class Curve(NamedTuple):

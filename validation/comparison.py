@@ -23,7 +23,8 @@ class Comparison(NamedTuple):
 
     `tolerance` is the relative difference that is granted besides `SIGMAS` standard errors of both numbers; None: the
     row is reported, not judged. A number that set a parameter is an `input`: agreement with it proves nothing. Where
-    `p_min` is given, the value is a p-value, good if not below it, and there is no reference (NaN).
+    `p_min` is given, the value is a p-value, good if not below it, and there is no reference (NaN); where `at_most` is
+    given, the value is good up to that.
     """
 
     subject: str
@@ -38,6 +39,7 @@ class Comparison(NamedTuple):
     is_input: bool = False
     remark: str = ""
     p_min: float | None = None
+    at_most: float | None = None
 
     @property
     def ratio(self) -> float:
@@ -58,10 +60,24 @@ class Comparison(NamedTuple):
             return INPUT
         if self.p_min is not None:
             return GOOD if self.value >= self.p_min else OFF
+        if self.at_most is not None:
+            return GOOD if self.value <= self.at_most else OFF
         if self.tolerance is None:
             return REPORTED
         granted = self.tolerance * abs(self.reference) + SIGMAS * math.hypot(self.error, self.reference_error)
         return GOOD if abs(self.value - self.reference) <= granted else OFF
+
+
+def probability(subject: str, text: str, value: float, source: str, *, judged: bool = True) -> Comparison:
+    """Return the row of a p-value."""
+    p_min = P_MIN if judged else None
+    return Comparison(subject, text, value, math.nan, math.nan, math.nan, "", None, source, p_min=p_min)
+
+
+def bounded(subject: str, text: str, value: float, at_most: float, unit: str, source: str) -> Comparison:
+    """Return the row of a number that must not exceed another."""
+    nan = math.nan
+    return Comparison(subject, text, value, nan, nan, nan, unit, None, source, at_most=at_most)
 
 
 def write_comparisons(stem: Path, sections: Mapping[str, Sequence[Comparison]], title: str) -> None:
@@ -69,7 +85,17 @@ def write_comparisons(stem: Path, sections: Mapping[str, Sequence[Comparison]], 
     rows = [row for section in sections.values() for row in section]
     topics = [topic for topic, section in sections.items() for _ in section]
     texts = ("subject", "quantity", "unit", "verdict", "source", "remark")
-    numbers = ("value", "error", "reference", "reference_error", "ratio", "ratio_error", "tolerance", "p_min")
+    numbers = (
+        "value",
+        "error",
+        "reference",
+        "reference_error",
+        "ratio",
+        "ratio_error",
+        "tolerance",
+        "p_min",
+        "at_most",
+    )
     columns: dict[str, NDArray[Any]] = {"topic": np.array(topics, dtype=np.str_)}
     for name in (*texts[:2], *numbers, *texts[2:]):
         values = [getattr(row, name) for row in rows]
@@ -99,6 +125,8 @@ def _lines(rows: Sequence[Comparison]) -> list[str]:
         unit = row.unit and f" {row.unit}"
         if row.p_min is not None:
             ours, theirs, ratio, granted = f"p = {row.value:.2g}", "-", "-", f"p > {row.p_min:g}"
+        elif row.at_most is not None:
+            ours, theirs, ratio, granted = f"{row.value:.2g}{unit}", "-", "-", f"up to {row.at_most:g}{unit}"
         else:
             ours = _number(row.value, row.error) + unit
             theirs = _number(row.reference, row.reference_error) + unit

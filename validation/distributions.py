@@ -9,12 +9,14 @@ from scipy.stats import chi2, kstwobign
 from ..analysis.table import write_table
 from ..arrays import Floats
 from .check import Curve, Panel, Result
-from .comparison import P_MIN, Comparison
+from .comparison import probability
 from .observables import OBSERVABLES, Histogram, Histograms
 from .references import reference_table
 
 #: Bins are joined until either histogram has this many effective entries.
 _EFFECTIVE = 25.0
+#: The same for figures.
+_DRAWN = 100.0
 #: Observables drawn on a logarithmic axis.
 _STEEP = ("missing_mass",)
 
@@ -36,22 +38,27 @@ def ks_test(ours: Histogram, theirs: Histogram) -> tuple[float, float]:
     return distance, float(kstwobign.sf(distance * math.sqrt(n1 * n2 / (n1 + n2))))
 
 
-def joined(ours: Histogram, theirs: Histogram) -> tuple[Histogram, Histogram]:
-    """Return both histograms with neighbouring bins joined until every bin has enough effective entries of both."""
-    starts, sums = [0], np.zeros(4)
-    n = len(ours.content)
-    for i in range(n):
+def joined(ours: Histogram, theirs: Histogram, effective_entries: float = _EFFECTIVE) -> tuple[Histogram, Histogram]:
+    """Return both histograms with neighbouring bins joined until every bin has enough effective entries of both.
+
+    Bins before the first and after the last that is filled in either are left out.
+    """
+    filled = np.flatnonzero(ours.variance + theirs.variance > 0.0)
+    first, end = (int(filled[0]), int(filled[-1]) + 1) if filled.size else (0, len(ours.content))
+    starts, sums = [first], np.zeros(4)
+    for i in range(first, end):
         sums += ours.content[i], ours.variance[i], theirs.content[i], theirs.variance[i]
-        enough = all(sums[k] ** 2 >= _EFFECTIVE * sums[k + 1] > 0.0 for k in (0, 2))
+        enough = all(sums[k] ** 2 >= effective_entries * sums[k + 1] > 0.0 for k in (0, 2))
         if enough:
             starts.append(i + 1)
             sums[:] = 0.0
-    if starts[-1] != n and len(starts) > 1:
-        starts[-1] = n  # what is left joins the last bin
+    if len(starts) == 1:
+        starts.append(end)
+    starts[-1] = end  # what is left joins the last bin
     bins = np.array(starts)
 
     def merge(one: Histogram) -> Histogram:
-        content, variance = (np.add.reduceat(x, bins[:-1]) for x in (one.content, one.variance))
+        content, variance = (np.add.reduceat(x[:end], bins[:-1]) for x in (one.content, one.variance))
         return Histogram(one.edges[bins], content, variance)
 
     return merge(ours), merge(theirs)
@@ -70,7 +77,7 @@ def compare_histograms(
     subject: str, observable: str, ours: Histogram, theirs: Histogram, source: str, figure: str, *, judged: bool = True
 ) -> Result:
     """Return rows of both tests of the shape and the curve, the reference scaled to our sum."""
-    _, unit, sentence = OBSERVABLES[observable]
+    _, unit, sentence, symbol = OBSERVABLES[observable]
     distance, ks = ks_test(ours, theirs)
     square, n, p = shape_test(ours, theirs)
     numbers = f"effective entries {effective(ours):.0f} and {effective(theirs):.0f}"
@@ -78,14 +85,12 @@ def compare_histograms(
         (f"{sentence}: p of KS distance {distance:.4f}, {numbers}", ks),
         (f"{sentence}: p of chi2 = {square:.1f} of {n} in shape", p),
     )
-    nan, p_min = math.nan, P_MIN if judged else None
-    rows = [Comparison(subject, text, value, nan, nan, nan, "", None, source, p_min=p_min) for text, value in texts]
-    a, b = joined(ours, theirs)
+    rows = [probability(subject, text, value, source, judged=judged) for text, value in texts]
+    a, b = joined(ours, theirs, _DRAWN)
     scale = a.content.sum() / b.content.sum()
     widths = np.diff(a.edges)
-    panel = Panel(
-        figure, "", sentence + (unit and f" [{unit}]"), f"nb / {unit}" if unit else "nb", observable in _STEEP
-    )
+    x_label, y_label = symbol + (unit and f" [{unit}]"), r"$d\sigma/dx$ [nb" + (unit and f"/{unit}") + "]"
+    panel = Panel(figure, "", x_label, y_label, logarithmic=observable in _STEEP)
     curve = Curve(
         panel,
         "besfast",
@@ -120,7 +125,7 @@ def read_histograms(name: str) -> dict[str, Histograms]:
     keys = np.stack([table[column] for column in ("sample", "selection", "observable")])
     for sample, selection, observable in sorted({tuple(map(str, key)) for key in keys.T}):
         rows = np.all(keys == np.array([[sample], [selection], [observable]]), axis=0)
-        edges = OBSERVABLES[observable][0]
+        edges = OBSERVABLES[observable].edges
         content: Floats = np.zeros(len(edges) - 1)
         variance: Floats = np.zeros(len(edges) - 1)
         index = table["bin"][rows].astype(np.int64)

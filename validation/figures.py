@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _COLOURS = ("#003f88", "#c1121f", "#2a9d8f", "#e09f3e", "#8e6bbf", "#5fa8d3", "#8a6d3b", "#222222")
-_COLUMNS = 4
+_COLUMNS = 3
 #: Least half width of the axis of ratios; points beyond the largest are left outside.
 _LEAST, _LARGEST = 2e-4, 0.5
 
@@ -28,7 +28,7 @@ def panels_of(curves: Sequence[Curve]) -> dict[str, dict[Panel, list[Curve]]]:
 
 
 def validation_figure(panels: dict[Panel, list[Curve]]) -> "Figure":
-    """Return one figure: a column per panel, rows of at most four, each with its ratios below."""
+    """Return one figure: a column per panel, rows of at most three, each with its ratios below."""
     columns = min(len(panels), _COLUMNS)
     rows = -(-len(panels) // columns)
     with new_figure(4.4 * columns + 0.6, 4.6 * rows) as figure:
@@ -61,15 +61,13 @@ def _draw(top: "Axes", bottom: "Axes", panel: Panel, curves: Sequence[Curve]) ->
             ratio = curve.value / reference
             error = np.hypot(curve.error, ratio * curve.reference_error) / reference
         bottom.errorbar(centre, ratio, xerr=half, yerr=error, **points)
-        ratios += [ratio - error, ratio + error]
-    joined = np.concatenate(ratios)
-    reach = float(np.nanmax(np.abs(joined - 1.0), initial=0.0))
-    reach = min(max(1.15 * reach, _LEAST), _LARGEST)
-    bottom.set_ylim(1.0 - reach, 1.0 + reach)
+        ratios.append(np.stack([ratio, error]))
+    bottom.set_ylim(*_ratio_range(np.concatenate(ratios, axis=1)))
     bottom.ticklabel_format(axis="y", useOffset=False)
     bottom.axhline(1.0, color="#888888", linewidth=0.8, zorder=1)
     low, high = min(curve.edges[0] for curve in curves), max(curve.edges[-1] for curve in curves)
     for axes in (top, bottom):
+        axes.set_xscale("log" if panel.logarithmic_x else "linear")
         axes.set_xlim(low, high)
     top.tick_params(labelbottom=False)
     if panel.logarithmic:
@@ -77,11 +75,19 @@ def _draw(top: "Axes", bottom: "Axes", panel: Panel, curves: Sequence[Curve]) ->
         bottom_value, top_value = top.get_ylim()
         top.set_ylim(bottom_value, top_value * (top_value / bottom_value) ** (0.08 * len(curves)))
     else:
-        value = top.get_ylim()[1]
-        top.set_ylim(0.0, value * 1.25)
+        top.set_ylim(*(panel.y_range or (0.0, 1.25 * top.get_ylim()[1])))
     top.set_title(panel.title, fontsize=10)
     top.set_ylabel(panel.y_label)
     bottom.set_ylabel("ratio")
     bottom.set_xlabel(panel.x_label)
     title = "points: besfast, lines: reference" if many else None
     top.legend(loc="upper left", fontsize=7.5, title=title, title_fontsize=7.5, ncols=2 if len(curves) > 3 else 1)
+
+
+def _ratio_range(ratios: Floats) -> tuple[float, float]:
+    """Return an axis range around 1 for ratios and errors (2, n); those far worse known than most do not count."""
+    ratio, error = ratios[:, np.isfinite(ratios).all(axis=0)]
+    known = error <= 4.0 * np.median(error) if error.size else np.zeros(0, dtype=bool)
+    reach = float(np.max((np.abs(ratio - 1.0) + error)[known], initial=0.0))
+    reach = min(max(1.15 * reach, _LEAST), _LARGEST)
+    return 1.0 - reach, 1.0 + reach

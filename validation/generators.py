@@ -16,7 +16,10 @@ from ..rng import check_seed
 from .check import Check, Curve, Result, Settings
 from .comparison import OFF, Comparison, count_verdicts, write_comparisons
 from .figures import panels_of, validation_figure
+from .final_state import final_state
+from .interference import interference
 from .leading_order import leading_order
+from .propagators import propagators
 from .samples import samples
 
 #: Files of other programs: name to path and how it is normalised, see `samples.parse_sample`.
@@ -43,6 +46,8 @@ class Validation(NamedTuple):
             remark = row.remark and f" ({row.remark})"
             if row.p_min is not None:
                 lines.append(f"off: {row.subject}: {row.quantity}: p = {row.value:.2g}, {row.source}{remark}")
+            elif row.at_most is not None:
+                lines.append(f"off: {row.subject}: {row.quantity}: {row.value:.2g} {row.unit}, {row.source}{remark}")
             else:
                 ratio = f"ratio {row.ratio:.5g} +- {row.ratio_error:.2g}, granted {row.tolerance:g}"
                 lines.append(f"off: {row.subject}: {row.quantity}: {ratio}, {row.source}{remark}")
@@ -51,7 +56,13 @@ class Validation(NamedTuple):
 
 def all_checks(settings: Settings, files: Files) -> list[Check]:
     """Return every check of the generators."""
-    return [*leading_order(settings), *samples(settings, files)]
+    return [
+        *leading_order(settings),
+        *interference(settings),
+        *propagators(settings),
+        *final_state(settings),
+        *samples(settings, files),
+    ]
 
 
 def run_checks(checks: list[Check], *, jobs: int = 1, quiet: bool = True) -> Validation:

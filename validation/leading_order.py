@@ -13,7 +13,7 @@ from ..sim.generate import Generator
 from ..sim.radiative.radiator import narrow_cross_section
 from .check import Check, Curve, Panel, Result, Settings
 from .closed_forms import LeptonCuts, inclusive_spectrum, integrals, untagged_spectrum
-from .comparison import P_MIN, Comparison
+from .comparison import Comparison, probability
 from .references import reference_table
 
 TOPIC = "leading order"
@@ -29,6 +29,13 @@ _SCAN = 2**16
 
 ACCEPTANCE: Mapping[str, float] = {"lepton_theta_min": 0.4, "lepton_pt_min": 0.3}
 _CUTS = LeptonCuts(0.4, 0.3)
+#: Processes in figures.
+LABELS = {
+    "mumu_isr": r"$\mu\mu\gamma$",
+    "ee_annihilation": r"$ee\gamma$ (s channel)",
+    "ee_bhabha": r"$ee\gamma$",
+    "pipi_isr": r"$\pi\pi\gamma$",
+}
 _TABLE = "independent Monte Carlo integration"
 _RADIATOR = "closed form: Bonneau-Martin radiator times Born"
 
@@ -98,12 +105,11 @@ def chi2_row(subject: str, ours: Spectrum, reference: Spectrum, source: str) -> 
     distance = float(np.sum((ours.value - reference.value)[used] ** 2 / variance))
     n = int(used.sum())
     text = f"p of chi2 = {distance:.1f} of {n} bins, statistical errors alone"
-    return Comparison(
-        subject, text, float(chi2.sf(distance, n)), math.nan, math.nan, math.nan, "", None, source, p_min=P_MIN
-    )
+    return probability(subject, text, float(chi2.sf(distance, n)), source)
 
 
-def _tabulated(letter: str) -> Spectrum:
+def tabulated(letter: str) -> Spectrum:
+    """Return a column of the packaged cross sections per 100 MeV."""
     table = reference_table("isr_cross_sections")
     edges = np.append(table["mass_min"], table["mass_max"][-1])
     return Spectrum(edges, table[letter], table[f"{letter}_error"])
@@ -130,6 +136,7 @@ def _selections() -> list[_Selection]:
         _Selection("mumu_isr", "mumu_isr", {}, "A", inclusive_spectrum("mumu", SQRT_S)),
         _Selection("mumu_isr, untagged, cuts", "mumu_isr", untagged, "C", None),
         _Selection("ee_annihilation", "ee_annihilation", {}, "H", inclusive_spectrum("ee", SQRT_S)),
+        _Selection("ee_annihilation", "ee_annihilation", {}, "H", inclusive_spectrum("ee", SQRT_S)),
         _Selection("ee_annihilation, untagged, cuts", "ee_annihilation", narrow, "D", None),
         _Selection("ee_bhabha, untagged, cuts", "ee_bhabha", narrow, "E", None),
         _Selection("pipi_isr", "pipi_isr", {}, "F", inclusive_spectrum("pipi", SQRT_S)),
@@ -138,16 +145,16 @@ def _selections() -> list[_Selection]:
 
 
 def _at_reference_energy(selection: _Selection, settings: Settings) -> Result:
-    table = _tabulated(selection.letter)
+    table = tabulated(selection.letter)
     lowest = int(np.flatnonzero(table.value > 0.0)[0])
     table = Spectrum(table.edges[lowest:], table.value[lowest:], table.error[lowest:])
     ours = generated_spectrum(selection.process, table.edges, settings, **selection.options)
-    result = compare_spectra(selection.subject, ours, table, _TABLE, BIN_TOLERANCE, _TABLE_PANEL)
+    label = LABELS[selection.process] + (", cuts" if selection.options else "")
+    result = compare_spectra(selection.subject, ours, table, _TABLE, BIN_TOLERANCE, _TABLE_PANEL, label)
     if selection.spectrum is None:
         return result
-    exact = compare_spectra(
-        selection.subject, ours, _exact(selection.spectrum, ours.edges), _RADIATOR, BIN_TOLERANCE, _FORM_PANEL
-    )
+    form = _exact(selection.spectrum, ours.edges)
+    exact = compare_spectra(selection.subject, ours, form, _RADIATOR, BIN_TOLERANCE, _FORM_PANEL, label)
     return Result(result.rows + exact.rows, result.curves + exact.curves)
 
 
@@ -170,7 +177,7 @@ def _at_other_energy(pair: str, process: str, inclusive: bool, sqrt_s: float, se
         exact = _exact(inclusive_spectrum(pair, sqrt_s), edges)
         panel = spectrum_panel("leading_order_energies", f"{sqrt_s:g} GeV, closed form")
         subject = f"{process}, {sqrt_s:g} GeV"
-        found = compare_spectra(subject, ours, exact, _RADIATOR, BIN_TOLERANCE, panel, process)
+        found = compare_spectra(subject, ours, exact, _RADIATOR, BIN_TOLERANCE, panel, LABELS[process])
         rows, curves = found.rows, found.curves
     if pair == "pipi" and sqrt_s > 5.0:  # pairs below 3 GeV leave the acceptance
         return Result(rows, curves)
@@ -184,8 +191,8 @@ def _at_other_energy(pair: str, process: str, inclusive: bool, sqrt_s: float, se
         exact,
         "collinear photon times Born within the cuts",
         COLLINEAR_TOLERANCE,
-        spectrum_panel("leading_order_energies", f"{sqrt_s:g} GeV, untagged, muon cuts"),
-        process,
+        spectrum_panel("leading_order_energies", f"{sqrt_s:g} GeV, untagged, cuts"),
+        LABELS[process],
     )
     return Result(rows + found.rows, curves + found.curves)
 

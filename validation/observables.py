@@ -9,19 +9,36 @@ from numpy.typing import NDArray
 from ..arrays import Floats, Ints
 from ..event import TruthEvents
 
-#: Observable: edges of its bins, unit, and what it is.
-OBSERVABLES: Mapping[str, tuple[Floats, str, str]] = {
-    "pair_mass": (np.linspace(1.0, 3.5, 126), "GeV", "mass of the pair"),
-    "photon_energy": (np.linspace(0.0, 1.9, 96), "GeV", "energy of the hardest photon"),
-    "photon_angle": (
+
+class Observable(NamedTuple):
+    """Edges of the bins of an observable, its unit, what it is, and its symbol in figures."""
+
+    edges: Floats
+    unit: str
+    sentence: str
+    symbol: str
+
+
+OBSERVABLES: Mapping[str, Observable] = {
+    "pair_mass": Observable(np.linspace(1.0, 3.5, 126), "GeV", "mass of the pair", r"$m_{\mu\mu}$"),
+    "photon_energy": Observable(np.linspace(0.0, 1.9, 96), "GeV", "energy of the hardest photon", r"$E_\gamma$"),
+    "photon_angle": Observable(
         np.linspace(-5.0, 0.2, 79),
-        "log10 rad",
-        "angle of the hardest photon to the nearer beam",
+        "",
+        "log10 of the angle of the hardest photon to the nearer beam",
+        r"$\log_{10}(\theta_\gamma / {\rm rad})$",
     ),
-    "minus_cosine": (np.linspace(-1.0, 1.0, 51), "", "cos(theta) of mu-"),
-    "plus_cosine": (np.linspace(-1.0, 1.0, 51), "", "cos(theta) of mu+"),
-    "opening_angle": (np.linspace(0.0, 3.15, 64), "rad", "angle of the hardest photon to the nearer muon"),
-    "missing_mass": (np.linspace(0.0, 2.72, 69), "GeV", "mass of what recoils against the pair"),
+    "minus_cosine": Observable(np.linspace(-1.0, 1.0, 51), "", "cos(theta) of mu-", r"$\cos\theta_{\mu^-}$"),
+    "plus_cosine": Observable(np.linspace(-1.0, 1.0, 51), "", "cos(theta) of mu+", r"$\cos\theta_{\mu^+}$"),
+    "opening_angle": Observable(
+        np.linspace(0.0, 3.15, 64),
+        "rad",
+        "angle of the hardest photon to the nearer muon",
+        r"$\angle(\gamma, \mu)$",
+    ),
+    "missing_mass": Observable(
+        np.linspace(0.0, 2.72, 69), "GeV", "mass of what recoils against the pair", r"$M_{\rm recoil}$"
+    ),
 }
 #: Selection: what is asked of an event, besides the range of the pair's mass.
 SELECTIONS: Mapping[str, str] = {
@@ -103,24 +120,24 @@ def fill(
     collinear ends.
     """
     sums = {
-        (selection, name): np.zeros((2, len(edges) - 1))
+        (selection, name): np.zeros((2, len(one.edges) - 1))
         for selection in SELECTIONS
-        for name, (edges, _, _) in OBSERVABLES.items()
+        for name, one in OBSERVABLES.items()
     }
     n = 0
     for truth, weight in chunks:
         n += truth.n_events
         values, passed = observe(truth)
         inside = (values["pair_mass"] >= mass_range[0]) & (values["pair_mass"] < mass_range[1])
-        bins = {name: np.searchsorted(edges, values[name], "right") for name, (edges, _, _) in OBSERVABLES.items()}
+        bins = {name: np.searchsorted(one.edges, values[name], "right") for name, one in OBSERVABLES.items()}
         for (selection, name), total in sums.items():
             chosen = passed[selection] & inside
-            size = len(OBSERVABLES[name][0]) + 1
+            size = len(OBSERVABLES[name].edges) + 1
             for power in (0, 1):
                 w = weight[chosen] ** (power + 1)
                 total[power] += np.bincount(bins[name][chosen], w, size)[1:-1]
     return {
-        key: Histogram(OBSERVABLES[key[1]][0], scale * total[0], scale**2 * total[1]) for key, total in sums.items()
+        key: Histogram(OBSERVABLES[key[1]].edges, scale * total[0], scale**2 * total[1]) for key, total in sums.items()
     }, n
 
 
