@@ -76,7 +76,7 @@ def _weights(settings: Settings) -> Result:
         quantity = f"sigma of beams and muons over that of beams, {edges[i]:.4g} < m < {edges[i + 1]:.4g} GeV"
         numbers = float(value[i]), float(error[i]), float(expected[i]), float(expected_error[i])
         rows.append(Comparison(subject, quantity, *numbers, "", 1e-4, source))
-    panel = Panel("interference", "untagged, cuts", r"$m$ [GeV]", "beams and muons / beams", y_range=(0.9995, 1.003))
+    panel = Panel("interference", "untagged, cuts", r"$m$ [GeV]", "beams and muons / beams", y_range=(0.998, 1.004))
     return Result(rows, [Curve(panel, subject, edges, value, error, expected, expected_error)])
 
 

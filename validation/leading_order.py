@@ -136,7 +136,6 @@ def _selections() -> list[_Selection]:
         _Selection("mumu_isr", "mumu_isr", {}, "A", inclusive_spectrum("mumu", SQRT_S)),
         _Selection("mumu_isr, untagged, cuts", "mumu_isr", untagged, "C", None),
         _Selection("ee_annihilation", "ee_annihilation", {}, "H", inclusive_spectrum("ee", SQRT_S)),
-        _Selection("ee_annihilation", "ee_annihilation", {}, "H", inclusive_spectrum("ee", SQRT_S)),
         _Selection("ee_annihilation, untagged, cuts", "ee_annihilation", narrow, "D", None),
         _Selection("ee_bhabha, untagged, cuts", "ee_bhabha", narrow, "E", None),
         _Selection("pipi_isr", "pipi_isr", {}, "F", inclusive_spectrum("pipi", SQRT_S)),

@@ -17,9 +17,9 @@ from ..constants import (
     PSI2S_MASS,
     PSI2S_WIDTH,
 )
-from ..sim.radiative.line_shape import LineShape, dressed_stage, line_shape, propagator
+from ..sim.radiative.line_shape import BRANCHING_FRACTIONS, LineShape, dressed_stage, line_shape, propagator
 from ..sim.radiative.radiator import born_leptons
-from ..vacuum_polarisation import delta_alpha
+from ..vacuum_polarisation import NARROW_STATES, delta_alpha
 from .check import Check, Curve, Panel, Result, Settings
 from .closed_forms import hadronic_anomaly
 from .comparison import Comparison
@@ -85,7 +85,7 @@ def _line_shape() -> Result:
         ours, zero = squared(line, centre), np.zeros(len(centre))
         q2 = centre**2
         amplitude = 1.0 / (1.0 - delta_alpha(q2, narrow=False))
-        for _, m, g, gee, fraction in _RESONANCES:
+        for (m, g, gee), fraction in zip(NARROW_STATES, BRANCHING_FRACTIONS["mu"], strict=True):
             amplitude = amplitude + 3.0 * q2 / (ALPHA * m) * np.sqrt(gee * fraction * g) / (q2 - m**2 + 1j * m * g)
         expected = np.abs(amplitude) ** 2
         worst = int(np.argmax(np.abs(ours / expected - 1.0)))
