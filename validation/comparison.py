@@ -68,10 +68,12 @@ class Comparison(NamedTuple):
         return GOOD if abs(self.value - self.reference) <= granted else OFF
 
 
-def probability(subject: str, text: str, value: float, source: str, *, judged: bool = True) -> Comparison:
+def probability(
+    subject: str, text: str, value: float, source: str, *, judged: bool = True, remark: str = ""
+) -> Comparison:
     """Return the row of a p-value."""
-    p_min = P_MIN if judged else None
-    return Comparison(subject, text, value, math.nan, math.nan, math.nan, "", None, source, p_min=p_min)
+    nan, p_min = math.nan, P_MIN if judged else None
+    return Comparison(subject, text, value, nan, nan, nan, "", None, source, remark=remark, p_min=p_min)
 
 
 def bounded(subject: str, text: str, value: float, at_most: float, unit: str, source: str) -> Comparison:

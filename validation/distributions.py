@@ -74,7 +74,15 @@ def shape_test(ours: Histogram, theirs: Histogram) -> tuple[float, int, float]:
 
 
 def compare_histograms(
-    subject: str, observable: str, ours: Histogram, theirs: Histogram, source: str, figure: str, *, judged: bool = True
+    subject: str,
+    observable: str,
+    ours: Histogram,
+    theirs: Histogram,
+    source: str,
+    figure: str,
+    *,
+    judged: bool = True,
+    remark: str = "",
 ) -> Result:
     """Return rows of both tests of the shape and the curve, the reference scaled to our sum."""
     _, unit, sentence, symbol = OBSERVABLES[observable]
@@ -85,7 +93,7 @@ def compare_histograms(
         (f"{sentence}: p of KS distance {distance:.4f}, {numbers}", ks),
         (f"{sentence}: p of chi2 = {square:.1f} of {n} in shape", p),
     )
-    rows = [probability(subject, text, value, source, judged=judged) for text, value in texts]
+    rows = [probability(subject, text, value, source, judged=judged, remark=remark) for text, value in texts]
     a, b = joined(ours, theirs, _DRAWN)
     scale = a.content.sum() / b.content.sum()
     widths = np.diff(a.edges)

@@ -69,6 +69,7 @@ def _draw(top: "Axes", bottom: "Axes", panel: Panel, curves: Sequence[Curve]) ->
     for axes in (top, bottom):
         axes.set_xscale("log" if panel.logarithmic_x else "linear")
         axes.set_xlim(low, high)
+        axes.minorticks_off()  # they take as long to draw as everything else
     top.tick_params(labelbottom=False)
     if panel.logarithmic:
         top.set_yscale("log")

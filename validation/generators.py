@@ -18,8 +18,10 @@ from .comparison import OFF, Comparison, count_verdicts, write_comparisons
 from .figures import panels_of, validation_figure
 from .final_state import final_state
 from .interference import interference
+from .jpsi_peak import jpsi_peak
 from .leading_order import leading_order
 from .propagators import propagators
+from .radiation import radiation
 from .samples import samples
 
 #: Files of other programs: name to path and how it is normalised, see `samples.parse_sample`.
@@ -61,6 +63,8 @@ def all_checks(settings: Settings, files: Files) -> list[Check]:
         *interference(settings),
         *propagators(settings),
         *final_state(settings),
+        *radiation(settings),
+        *jpsi_peak(settings),
         *samples(settings, files),
     ]
 
