@@ -20,6 +20,7 @@ from .final_state import final_state
 from .interference import interference
 from .jpsi_peak import jpsi_peak
 from .leading_order import leading_order
+from .new_processes import new_processes
 from .propagators import propagators
 from .radiation import radiation
 from .samples import samples
@@ -65,6 +66,7 @@ def all_checks(settings: Settings, files: Files) -> list[Check]:
         *final_state(settings),
         *radiation(settings),
         *jpsi_peak(settings),
+        *new_processes(settings),
         *samples(settings, files),
     ]
 

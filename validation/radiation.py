@@ -2,6 +2,7 @@
 
 import math
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from ..sim.generate import Generator
 from ..sim.radiative.line_shape import line_shape
 from ..sim.radiative.radiation import VERTEX_CORRECTION
 from ..sim.radiative.radiator import born_leptons, narrow_cross_section, radiator
-from ..sim.radiative.structure_function import beam_radiator, kuraev_fadin, structure_function
+from ..sim.radiative.structure_function import beam_radiator, structure_function
 from .check import Check, Curve, Panel, Result, Settings
 from .closed_forms import integrals
 from .comparison import Comparison, bounded
@@ -25,9 +26,14 @@ TOPIC = "radiation from the beams"
 #: What K(m) may differ by from the packaged convolution, and from the convolution the generator is to reproduce.
 K_TOLERANCE, CONVOLUTION_TOLERANCE = 1.5e-2, 2e-3
 SOFT_TOLERANCE = 2e-3
-PLAIN = {"order": "ll", "vacuum_polarisation": False, "resonances": False, "final_state_radiation": False}
+PLAIN: dict[str, Any] = {
+    "order": "ll",
+    "vacuum_polarisation": False,
+    "resonances": False,
+    "final_state_radiation": False,
+}
 _CONVOLUTION = "structure functions of both beams, with the vertex correction"
-_UNTAGGED = {"theta_gamma_max": 0.1, **ACCEPTANCE}
+_UNTAGGED: dict[str, float] = {"theta_gamma_max": 0.1, **ACCEPTANCE}
 _TRIALS = 2**18
 _SCAN = 2**16
 _HALF_WIDTH = 0.005
@@ -146,15 +152,11 @@ def _width(process: str) -> tuple[float, float]:
 def _soft_cut(settings: Settings) -> Result:
     """Compare cross sections with photons softer than 0.1 MeV, and than 10 MeV, left out."""
     rows = []
-    for process, cuts in (
-        ("mumu_isr", {}),
-        ("mumu_isr", _UNTAGGED),
-        ("ee_bhabha", {"theta_gamma_max": 0.1, **ACCEPTANCE}),
+    for subject, process, cuts in (
+        ("mumu_isr", "mumu_isr", {}),
+        ("mumu_isr, untagged, cuts", "mumu_isr", _UNTAGGED),
+        ("ee_bhabha, untagged, cuts", "ee_bhabha", _UNTAGGED),
     ):
-        if process == "ee_bhabha":
-            subject = "ee_bhabha, untagged, cuts"
-        else:
-            subject = "mumu_isr, untagged, cuts" if cuts else "mumu_isr"
         for low in (1.5, 2.0, 3.0):
             edges = np.array([low, low + 0.1])
             fine, coarse = (
@@ -228,9 +230,8 @@ def _events(settings: Settings) -> Result:
             quantity = f"share of recoil masses above {least:g} GeV, m = {mass:g} GeV"
             source = "convolution of photons along opposite beams"
             rows.append(Comparison("mumu_isr", quantity, value, error, exact, 0.0, "", None, source, remark=remark))
-        rows.append(
-            bounded("mumu_isr", f"largest change of four-momentum, m = {mass:g} GeV", worst, 1e-9, "GeV", "zero")
-        )
+        quantity = f"largest change of four-momentum, m = {mass:g} GeV"
+        rows.append(bounded("mumu_isr", quantity, worst, 1e-9, "GeV", "zero"))
     return Result(rows, [])
 
 
@@ -265,7 +266,7 @@ def _dressed(settings: Settings) -> Result:
 def _around_poles(spectrum: Any, edges: Floats) -> Floats:
     """Return integrals over bins, in sub-intervals that shrink towards the J/psi, which is 93 keV wide."""
     total = np.zeros(len(edges) - 1)
-    for i, (low, high) in enumerate(zip(edges[:-1], edges[1:])):
+    for i, (low, high) in enumerate(pairwise(edges.tolist())):
         steps = np.geomspace(1e-6, 0.2, 120)
         cuts = np.concatenate([JPSI_MASS - steps[::-1], [JPSI_MASS], JPSI_MASS + steps])
         inner = np.unique(np.concatenate([[low], cuts[(cuts > low) & (cuts < high)], [high]]))
