@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.simplefilter("always", UserWarning)
             warnings.showwarning = _warn
-            getattr(commands, options.verb)(options)
+            code = getattr(commands, options.verb)(options)
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     finally:
         sys.unraisablehook = sys.__unraisablehook__
-    return 0
+    return code or 0
 
 
 def _interrupt_again(lost: Any) -> None:
@@ -85,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     _select(verbs)
     _limit(verbs)
     _convert(verbs)
+    _validate(verbs)
     _inspect(verbs)
     _card(verbs)
     return parser
@@ -210,6 +211,28 @@ def _convert(verbs: Any) -> None:
     verb.add_argument("input", metavar="FILE", help="truth (.h5), HepMC3 or LHE (also compressed), told by content")
     _external(verb)
     _common(verb)
+
+
+def _validate(verbs: Any) -> None:
+    verb = verbs.add_parser("validate", help="physics validation: tables of ratios with verdicts, and figures")
+    what = verb.add_subparsers(dest="what", required=True, metavar="WHAT")
+    generators = what.add_parser(
+        "generators",
+        help="the generators beside closed forms, references and other programs",
+        description="Write comparisons.csv, comparisons.md and figures; exit code 1 if any row is off.",
+    )
+    generators.add_argument("--out", default="besfast-validation", metavar="DIR", help="folder (default: %(default)s)")
+    generators.add_argument(
+        "--sample",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="events of another program (babayaga, pythia8) in place of their packaged distributions; "
+        "NAME=FILE,tries=N or NAME=FILE,cross_section=NB where the file does not say (repeatable)",
+    )
+    generators.add_argument("--quick", action="store_true", help="samples eight times smaller")
+    _seed(generators)
+    _common(generators, output=False)
 
 
 def _inspect(verbs: Any) -> None:

@@ -16,9 +16,10 @@ from .checks import check_output
 from .event import concatenate
 from .file_verbs import convert, inspect
 from .pipeline import CHUNK, bounded_map, ordered_map
+from .validation.verb import validate
 from .verb import external_options, given_options, jobs_of, progress_bar, say
 
-__all__ = ["card", "convert", "generate", "inspect", "limit", "reconstruct", "search", "select", "simulate"]
+__all__ = ["card", "convert", "generate", "inspect", "limit", "reconstruct", "search", "select", "simulate", "validate"]
 
 #: Which verb makes a record, for messages.
 _MAKERS = {

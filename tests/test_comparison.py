@@ -41,7 +41,7 @@ def test_ratio():
 
 def test_tables(tmp_path):
     rows = [row(1.23456, 0.0012, 1.2, 0.1, remark="why"), row(3e9, 1e7, 3e9), row(math.nan, tolerance=None)]
-    write_comparisons(tmp_path / "table", rows, "A title")
+    write_comparisons(tmp_path / "table", {"first topic": rows[:2], "second": rows[2:]}, "A title")
     with (tmp_path / "table.csv").open() as lines:
         assert next(lines) == "# A title\n"
         read = list(csv.DictReader(lines))
@@ -51,3 +51,5 @@ def test_tables(tmp_path):
     assert "1.2346 ± 0.0012 nb | 1.20 ± 0.10 nb" in text
     assert "source; why" in text
     assert "| - nb |" in text
+    assert "## First topic" in text
+    assert [line["topic"] for line in read] == ["first topic", "first topic", "second"]

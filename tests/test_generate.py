@@ -6,6 +6,7 @@ import platform
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import besfast
 import numpy as np
 import pytest
 from besfast.constants import M_E, M_MU, M_PI
@@ -14,7 +15,7 @@ from besfast.sim.generate import Generator, check_n_events, generate
 from besfast.sim.processes.registry import check_sum, find_process, processes
 from scipy import stats
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(besfast.__file__).parent / "data"
 CUTS = {"lepton_theta_min": 0.4, "lepton_pt_min": 0.3}
 COLUMN_OF = {
     "A": ("mumu_isr", {}),

@@ -3,6 +3,7 @@
 import csv
 from pathlib import Path
 
+import besfast
 import numpy as np
 import pytest
 from besfast import dark_photon
@@ -21,7 +22,7 @@ from besfast.sim.radiative.radiator import (
 )
 from scipy import integrate, stats
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(besfast.__file__).parent / "data"
 S = 3.773
 
 

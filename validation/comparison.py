@@ -1,11 +1,12 @@
 """Tables of comparisons: our number, the reference, their ratio, and a verdict."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..analysis.table import write_table
 
@@ -13,13 +14,17 @@ GOOD, OFF, REPORTED, INPUT = "good", "off", "reported", "input"
 
 #: Standard errors that a comparison of statistical numbers is granted on top of its tolerance.
 SIGMAS = 3.0
+#: Smallest probability that is not called a disagreement, unless a row states another.
+P_MIN = 1e-3
 
 
 class Comparison(NamedTuple):
     """One row: a number of ours beside a reference.
 
     `tolerance` is the relative difference that is granted besides `SIGMAS` standard errors of both numbers; None: the
-    row is reported, not judged. A number that set a parameter is an `input`: agreement with it proves nothing.
+    row is reported, not judged. A number that set a parameter is an `input`: agreement with it proves nothing. Where
+    `p_min` is given, the value is a p-value, good if not below it, and there is no reference (NaN); where `at_most` is
+    given, the value is good up to that.
     """
 
     subject: str
@@ -33,6 +38,8 @@ class Comparison(NamedTuple):
     source: str
     is_input: bool = False
     remark: str = ""
+    p_min: float | None = None
+    at_most: float | None = None
 
     @property
     def ratio(self) -> float:
@@ -51,38 +58,86 @@ class Comparison(NamedTuple):
         """Good | off | reported | input."""
         if self.is_input:
             return INPUT
+        if self.p_min is not None:
+            return GOOD if self.value >= self.p_min else OFF
+        if self.at_most is not None:
+            return GOOD if self.value <= self.at_most else OFF
         if self.tolerance is None:
             return REPORTED
         granted = self.tolerance * abs(self.reference) + SIGMAS * math.hypot(self.error, self.reference_error)
         return GOOD if abs(self.value - self.reference) <= granted else OFF
 
 
-def write_comparisons(stem: Path, rows: Sequence[Comparison], title: str) -> None:
-    """Write rows as STEM.csv and, for reading, as STEM.md."""
-    columns = {name: np.array([getattr(row, name) for row in rows]) for name in ("subject", "quantity")}
-    numbers = ("value", "error", "reference", "reference_error", "ratio", "ratio_error")
-    columns |= {name: np.array([getattr(row, name) for row in rows], dtype=np.float64) for name in numbers}
-    granted = [math.nan if row.tolerance is None else row.tolerance for row in rows]
-    columns["tolerance"] = np.array(granted, dtype=np.float64)
-    columns |= {
-        name: np.array([getattr(row, name) for row in rows]) for name in ("unit", "verdict", "source", "remark")
-    }
+def probability(
+    subject: str, text: str, value: float, source: str, *, judged: bool = True, remark: str = ""
+) -> Comparison:
+    """Return the row of a p-value."""
+    nan, p_min = math.nan, P_MIN if judged else None
+    return Comparison(subject, text, value, nan, nan, nan, "", None, source, remark=remark, p_min=p_min)
+
+
+def bounded(subject: str, text: str, value: float, at_most: float, unit: str, source: str) -> Comparison:
+    """Return the row of a number that must not exceed another."""
+    nan = math.nan
+    return Comparison(subject, text, value, nan, nan, nan, unit, None, source, at_most=at_most)
+
+
+def write_comparisons(stem: Path, sections: Mapping[str, Sequence[Comparison]], title: str) -> None:
+    """Write rows, by topic, as STEM.csv and, for reading, as STEM.md: the verdicts first, then all tables."""
+    rows = [row for section in sections.values() for row in section]
+    topics = [topic for topic, section in sections.items() for _ in section]
+    texts = ("subject", "quantity", "unit", "verdict", "source", "remark")
+    numbers = (
+        "value",
+        "error",
+        "reference",
+        "reference_error",
+        "ratio",
+        "ratio_error",
+        "tolerance",
+        "p_min",
+        "at_most",
+    )
+    columns: dict[str, NDArray[Any]] = {"topic": np.array(topics, dtype=np.str_)}
+    for name in (*texts[:2], *numbers, *texts[2:]):
+        values = [getattr(row, name) for row in rows]
+        if name in numbers:
+            columns[name] = np.array([math.nan if x is None else x for x in values], dtype=np.float64)
+        else:
+            columns[name] = np.array(values, dtype=np.str_)
     write_table(stem.with_suffix(".csv"), columns, [title])
+    lines = [f"# {title}", ""]
+    lines += ["| topic | " + " | ".join((GOOD, OFF, REPORTED, INPUT)) + " |", "|---|---|---|---|---|"]
+    for topic, section in sections.items():
+        lines.append(f"| {topic} | " + " | ".join(str(n) for n in count_verdicts(section).values()) + " |")
+    off = [row for row in rows if row.verdict == OFF]
+    if off:
+        lines += ["", "## Off", "", *_lines(off)]
+    for topic, section in sections.items():
+        lines += ["", f"## {topic[0].upper()}{topic[1:]}", "", *_lines(section)]
+    stem.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _lines(rows: Sequence[Comparison]) -> list[str]:
     lines = [
-        f"# {title}",
-        "",
-        "| subject | quantity | besfast | reference | ratio | verdict | source |",
-        "|---|---|---|---|---|---|---|",
+        "| subject | quantity | besfast | reference | ratio | granted | verdict | source |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         unit = row.unit and f" {row.unit}"
-        ours, theirs = _number(row.value, row.error), _number(row.reference, row.reference_error)
+        if row.p_min is not None:
+            ours, theirs, ratio, granted = f"p = {row.value:.2g}", "-", "-", f"p > {row.p_min:g}"
+        elif row.at_most is not None:
+            ours, theirs, ratio, granted = f"{row.value:.2g}{unit}", "-", "-", f"up to {row.at_most:g}{unit}"
+        else:
+            ours = _number(row.value, row.error) + unit
+            theirs = _number(row.reference, row.reference_error) + unit
+            ratio = _number(row.ratio, row.ratio_error)
+            granted = "-" if row.tolerance is None else f"{100.0 * row.tolerance:g} %"
         source = row.source + (row.remark and f"; {row.remark}")
-        ratio = _number(row.ratio, row.ratio_error)
-        lines.append(
-            f"| {row.subject} | {row.quantity} | {ours}{unit} | {theirs}{unit} | {ratio} | {row.verdict} | {source} |"
-        )
-    stem.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        cells = (row.subject, row.quantity, ours, theirs, ratio, granted, row.verdict, source)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return lines
 
 
 def _number(value: float, error: float) -> str:
