@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from .limit_options import add_export, add_spectrum_options
 from .sim.processes.options import OPTIONS
 
 DEFAULT_SEED = 1
@@ -84,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     _reconstruct(verbs)
     _select(verbs)
     _limit(verbs)
+    add_export(verbs, _common)
     _convert(verbs)
     _validate(verbs)
     _inspect(verbs)
@@ -193,10 +195,11 @@ def _select(verbs: Any) -> None:
 
 def _limit(verbs: Any) -> None:
     verb = verbs.add_parser("limit", help="limits from selected events or a measured spectrum")
-    verb.add_argument("input", metavar="FILE", help="selected events (.h5) or a spectrum (.csv)")
+    verb.add_argument("input", metavar="FILE", help="selected events (.h5) or a spectrum (.csv, .json)")
     verb.add_argument("--search", default="besiii_dark_photon", metavar="NAME|PATH", help="a search TOML")
     verb.add_argument("--card", metavar="NAME|PATH", help="detector card (default: the search's)")
     verb.add_argument("--luminosity", type=float, metavar="FB", help="integrated luminosity [fb^-1]")
+    add_spectrum_options(verb)
     _seed(verb)
     _common(verb)
 

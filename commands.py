@@ -15,11 +15,24 @@ from . import exchange, store
 from .checks import check_output
 from .event import concatenate
 from .file_verbs import convert, inspect
+from .limit_verbs import export, limit_of_spectrum, refuse_spectrum_options
 from .pipeline import CHUNK, bounded_map, ordered_map
 from .validation.verb import validate
 from .verb import external_options, given_options, jobs_of, progress_bar, say
 
-__all__ = ["card", "convert", "generate", "inspect", "limit", "reconstruct", "search", "select", "simulate", "validate"]
+__all__ = [
+    "card",
+    "convert",
+    "export",
+    "generate",
+    "inspect",
+    "limit",
+    "reconstruct",
+    "search",
+    "select",
+    "simulate",
+    "validate",
+]
 
 #: Which verb makes a record, for messages.
 _MAKERS = {
@@ -171,6 +184,10 @@ def limit(options: argparse.Namespace) -> None:
     from .workflow import limits_of_spectra
 
     jobs = jobs_of(options)
+    if options.resolution is not None:
+        limit_of_spectrum(options)
+        return
+    refuse_spectrum_options(options)
     check_output(options.output, overwrite=options.overwrite)
     search, pions = load_search(options.search), True
     if Path(options.input).suffix == ".csv":

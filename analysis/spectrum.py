@@ -1,6 +1,5 @@
 """Mass spectra in bins: edges without accumulated rounding, the excluded gap, and spectra measured elsewhere."""
 
-import csv
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ..event import CHANNELS, Floats, Ints
+from .table import number, read_rows
 
+#: Name of the channel of a spectrum that names none.
+ONE_CHANNEL = "spectrum"
 _COLUMNS = ("mass_low", "mass_high", "channel", "n")
 
 
@@ -78,46 +80,26 @@ def counts_on(spectrum: Spectrum, bins: Bins) -> Floats:
     return spectrum.counts[at]
 
 
-def read_spectra(path: str | Path) -> dict[str, Spectrum]:
+def read_spectra(path: str | Path, channels: Sequence[str] | None = CHANNELS) -> dict[str, Spectrum]:
     """Return the spectra by channel of a CSV file with columns mass_low, mass_high [GeV], channel, n.
 
-    Lines that start with # are comments; further columns are ignored. Raises ValueError that names file and line for a
-    missing column, an unknown channel, a count that is negative or no number, and bins that overlap.
+    Without `channels` any name is one, and without the column there is one channel, `spectrum`. Lines that start with
+    # are comments; further columns are ignored. Raises ValueError that names file and line for a missing column, an
+    unknown channel, a count that is negative or no number, and bins that overlap.
     """
     rows: dict[str, list[tuple[float, float, float]]] = {}
-    with open(path, encoding="utf-8-sig", newline="") as lines:
-        numbered = [(i, line) for i, line in enumerate(lines, 1) if line.strip() and not line.lstrip().startswith("#")]
-    header, *body = csv.reader(line for _, line in numbered) if numbered else [[]]
-    names = [name.strip() for name in header]
-    missing = [name for name in _COLUMNS if name not in names]
-    if missing:
-        raise ValueError(f"{path}: no column {', '.join(missing)}; needed are {', '.join(_COLUMNS)}")
-    for (number, _), fields in zip(numbered[1:], body, strict=True):
-        channel, values = _row(f"{path}:{number}", names, fields)
-        rows.setdefault(channel, []).append(values)
+    needed = [name for name in _COLUMNS if name != "channel" or channels is not None]
+    for place, row in read_rows(path, needed):
+        channel = row.get("channel", ONE_CHANNEL)
+        if channels is not None and channel not in channels:
+            raise ValueError(f"{place}: channel = {channel!r}, must be one of {', '.join(channels)}")
+        low, high, n = (number(place, name, row[name]) for name in ("mass_low", "mass_high", "n"))
+        if low >= high:
+            raise ValueError(f"{place}: mass_low = {row['mass_low']} is not below mass_high = {row['mass_high']}")
+        rows.setdefault(channel, []).append((low, high, n))
     if not rows:
         raise ValueError(f"{path}: no spectrum in it")
     return {channel: _spectrum(path, channel, values) for channel, values in rows.items()}
-
-
-def _row(place: str, names: Sequence[str], fields: Sequence[str]) -> tuple[str, tuple[float, float, float]]:
-    if len(fields) != len(names):
-        raise ValueError(f"{place}: {len(fields)} fields, the header has {len(names)}")
-    row = dict(zip(names, (field.strip() for field in fields), strict=True))
-    if row["channel"] not in CHANNELS:
-        raise ValueError(f"{place}: channel = {row['channel']!r}, must be one of {', '.join(CHANNELS)}")
-    values = []
-    for name in ("mass_low", "mass_high", "n"):
-        try:
-            value = float(row[name])
-        except ValueError:
-            raise ValueError(f"{place}: {name} = {row[name]!r}, must be a number") from None
-        if not (math.isfinite(value) and value >= 0.0):
-            raise ValueError(f"{place}: {name} = {row[name]}, must be finite and >= 0")
-        values.append(value)
-    if values[0] >= values[1]:
-        raise ValueError(f"{place}: mass_low = {row['mass_low']} is not below mass_high = {row['mass_high']}")
-    return row["channel"], (values[0], values[1], values[2])
 
 
 def _spectrum(path: str | Path, channel: str, rows: list[tuple[float, float, float]]) -> Spectrum:

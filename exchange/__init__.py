@@ -178,6 +178,10 @@ def write(
         record alone.
     """
     if not isinstance(record, TruthEvents):
+        if any(suffix in _TEXT for suffix in Path(path).suffixes):
+            raise TypeError(
+                f"{path}: {type(record).__name__} can be written as HDF5 only, TruthEvents as {list(_TEXT)}"
+            )
         store.write(path, record, overwrite=overwrite)
         return
     with writer(path, overwrite=overwrite) as file:

@@ -1,9 +1,11 @@
 """The command line: files between verbs are the chain in memory, and a mistake is one line and exit code 2."""
 
 import gzip
+import importlib.resources
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -68,7 +70,16 @@ def chain(tmp_path_factory):
     (folder / "text.txt").write_text("no events here\n")
     for name, text in BAD_TEXTS.items():
         (folder / name).write_text(text)
+    (folder / "quick.toml").write_text(quick_search())
     return folder
+
+
+def quick_search():
+    """Return the text of the packaged search with samples as small as they may be."""
+    text = (importlib.resources.files("besfast.analysis") / "besiii_dark_photon.toml").read_text()
+    for old, new in ((r"simulated = [\d_]+", "simulated = 65536"), ("slices = 16", "slices = 1")):
+        text = re.sub(old, new, text)
+    return text.replace("mass_step = 0.1 ", "mass_step = 0.5 ").replace("events = 20000", "events = 1000")
 
 
 BAD_TEXTS = {
@@ -271,7 +282,7 @@ MISTAKES = [
     (["limit", "events.h5", "-o", "new.csv"], "events.h5: holds RecoEvents, besfast limit reads SelectedEvents"),
     (["limit", "selected.h5", "-o", "new.csv", "--luminosity", "-1"], "luminosity = -1.0, allowed (0, 1e5] fb^-1"),
     (["limit", "column.csv", "-o", "new.csv"], "column.csv: no column channel; needed are mass_low, "),
-    (["limit", "channel.csv", "-o", "new.csv"], "mumu: QED yield N_B = "),
+    (["limit", "channel.csv", "-o", "new.csv", "--search", "quick.toml"], "mumu: QED yield N_B = "),
     (["limit", "none.csv", "-o", "new.csv"], "none.csv: No such file or directory"),
     (["inspect", "none.h5"], "none.h5: no such file"),
     (["inspect", "text.txt"], "text.txt: neither HDF5 nor HepMC3"),

@@ -446,7 +446,7 @@ def test_large_event_numbers(tmp_path):
 
 
 def test_other_records_are_refused(tmp_path, make_record):
-    with pytest.raises(TypeError, match="RecoEvents was appended, must be TruthEvents"):
+    with pytest.raises(TypeError, match="RecoEvents can be written as HDF5 only"):
         exchange.write(tmp_path / "a.lhe", make_record("RecoEvents", 2))
 
 

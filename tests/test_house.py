@@ -28,6 +28,8 @@ UPPER = {
     "workflow": 9,
     "verb": 9,
     "file_verbs": 10,
+    "limit_verbs": 10,
+    "limit_options": 5,
     "commands": 11,
     "cli": 12,
     "__main__": 13,
@@ -50,6 +52,7 @@ HEAVY = {
     "pyhepmc",
     "pylhe",
     "particle",
+    "hepdata_lib",
 }
 LIBM = re.compile(
     r"(math|np|numpy)\.(log\w*|exp\w*|a?(sin|cos|tan)h?|arc\w+|a(sin|cos|tan)h?|atan2|pow\w*|hypot|cbrt|erfc?|l?gamma|"

@@ -40,6 +40,7 @@ from besfast.sim.radiative.radiator import (
     radiator_angle,
     radiator_outside,
 )
+from besfast.sim.radiative.reweighting import radiation_weight
 from besfast.sim.radiative.structure_function import beam_radiator, kuraev_fadin, structure_function, structure_ratio
 from besfast.sim.radiative.trials import map_trials, weigh_trials
 from scipy import integrate, stats
@@ -587,16 +588,14 @@ def test_resonances_are_counted_once():
         check_sum([("ee_bhabha", "ll", {}), ("psi2s_isr", "ll", {"lepton": "e"})])
 
 
-@pytest.mark.long
 def test_cross_check_by_reweighting():
     """Leading order times K(m), the cheap way, has the inclusive spectrum of the whole (chi-square, p > 1e-3)."""
     edges = np.linspace(1.5, 3.4, 20)
     whole = Generator("mumu_isr", seed=21, order="ll", mass_min=1.5, mass_max=3.4, **SMALL, **BARE_PHOTON)
     leading = Generator("mumu_isr", seed=22, mass_min=1.5, mass_max=3.4, **SMALL)
-    a, b = (np.sqrt(square(by_event(g.events(0, 100_000))[:, :, :2].sum(axis=2))) for g in (whole, leading))
-    grid = np.linspace(1.5, 3.4, 96)
-    k = np.interp(b, grid, both_beams(1.0 - grid**2 / 3.773**2) * muons(grid) * 2 * grid / 3.773**2)
-    k /= isr_spectrum(b, 3.773, muons(b))
+    events = leading.events(0, 100_000)
+    k = radiation_weight(events)
+    a, b = (np.sqrt(square(by_event(truth)[:, :, :2].sum(axis=2))) for truth in (whole.events(0, 100_000), events))
     found, _ = np.histogram(a, edges)
     expected, _ = np.histogram(b, edges, weights=k)
     variance, _ = np.histogram(b, edges, weights=k * k)
@@ -604,3 +603,9 @@ def test_cross_check_by_reweighting():
     chi2 = np.sum((found - scale * expected) ** 2 / (found + scale**2 * variance))
     assert stats.chi2.sf(chi2, len(found) - 1) > 1e-3
     assert k.mean() * leading.cross_section == pytest.approx(whole.cross_section, rel=5e-3)
+
+
+def test_reweighting_needs_one_photon():
+    truth = Generator("mumu_isr", seed=1, order="ll", soft_cutoff=1e-6, **SMALL).events(0, 100)
+    with pytest.raises(ValueError, match=r"event \d+: must hold a pair and one photon"):
+        radiation_weight(truth)

@@ -52,7 +52,7 @@ class Curve(NamedTuple):
 
 
 class Plot(NamedTuple):
-    """Axes of a figure for lines that are not compared bin by bin; y in [low, high] is what is asked for."""
+    """Axes of a figure for lines that are not compared bin by bin; y in `wanted` is what is asked for."""
 
     figure: str
     title: str
@@ -61,6 +61,8 @@ class Plot(NamedTuple):
     logarithmic: bool = False
     y_range: tuple[float, float] | None = None
     wanted: tuple[float, float] | None = None
+    #: Values of y to mark.
+    levels: tuple[float, ...] = ()
 
 
 class Line(NamedTuple):

@@ -140,7 +140,8 @@ def _lines(rows: Sequence[Comparison]) -> list[str]:
         if row.p_min is not None:
             ours, theirs, ratio, granted = f"p = {row.value:.2g}", "-", "-", f"p > {row.p_min:g}"
         elif row.at_most is not None:
-            ours, theirs, ratio, granted = f"{row.value:.2g}{unit}", "-", "-", f"up to {row.at_most:g}{unit}"
+            ours = (_number(row.value, row.error) if row.error > 0.0 else f"{row.value:.2g}") + unit
+            theirs, ratio, granted = "-", "-", f"up to {row.at_most:g}{unit}"
         elif row.at_least is not None:
             ours, theirs, ratio = _number(row.value, row.error) + unit, "-", "-"
             granted = f"at least {row.at_least:g}{unit}"

@@ -14,12 +14,12 @@ from ..analysis.spectrum import bin_edges, search_bins
 from ..rng import derive_seed, key
 from .check import Check, Line, Plot, Result, Settings
 from .comparison import Comparison, at_least
-from .coverage import TOPIC
+from .coverage import LEVELS, TOPIC
 from .gaussian_limits import ONE_SIDED, TWO_SIDED
 from .hunt_spectra import expectation, hunt_model
 
 _MASS, _PER_BIN = 2.5, 3.0
-_DATA, _TOYS = 160, 400
+_DATA, _QUICK_DATA, _TOYS = 240, 48, 400
 _STRENGTHS = (1.0, 2.0, 3.0)
 _ALPHA = 0.10
 _BINS = search_bins(bin_edges(2.45, 2.55, 0.002), None)
@@ -41,7 +41,7 @@ def _at(settings: Settings, strength: float) -> Result:
     model = _model(nu)
     truth = strength * float(model.unit[0])
     nu = nu + expected_signal(model, 0, truth)
-    n_data = settings.size(_DATA)
+    n_data = _QUICK_DATA if settings.quick else _DATA
     seed = settings.seed_of("few counts", f"{strength:g}")
     counts = np.empty((*nu.shape, n_data))
     draw_counts(*key(seed), 0, nu, counts)
@@ -64,17 +64,17 @@ def _at(settings: Settings, strength: float) -> Result:
     events = float(model.effective_events[0])
     plot = Plot(
         "coverage", f"bump hunt, {events:.0f} events under the signal", "true signal [$\\sigma$]", "coverage",
-        y_range=(0.79, 1.01),
+        y_range=(0.74, 1.01), levels=LEVELS,
     )  # fmt: skip
     rows, lines = [], []
-    for label, name in labels.items():
+    for shift, (label, name) in enumerate(labels.items()):
         value = covered[label] / n_data
         error = math.sqrt(max(value * (1.0 - value), 1.0 / n_data) / n_data)
         least = 1.0 - _ALPHA if label == "toys" else None
         source = f"{n_data} data sets" + (f" of {_TOYS} toys" if label == "toys" else "")
         text = f"coverage at {strength:g} sigma"
         rows.append(at_least(f"{name}, {events:.0f} events under the signal", text, value, error, least, source))
-        lines.append(Line(plot, name, np.array([strength]), np.array([value]), np.array([error])))
+        lines.append(Line(plot, name, np.array([strength + 0.04 * shift]), np.array([value]), np.array([error])))
     flagged = float(events < MIN_EVENTS and float(model.containment.min()) >= MIN_CONTAINMENT)
     text, subject = "flagged: toys in place of formulas", f"{events:.0f} events under the signal"
     if strength == _STRENGTHS[0]:

@@ -80,7 +80,7 @@ def _one_bin() -> Result:
             b = 8000.0
             n = b + _PULLS * math.sqrt(b)
             few = poisson_limit(n, b, 0, 1, 0, delta=convention.delta, bounded=convention.bounded)
-            lines.append(Line(_PLOT, "counted", _PULLS, few.upper / math.sqrt(b), np.zeros(_PULLS.size)))
+            lines.append(Line(_PLOT, "poisson_limit", _PULLS, few.upper / math.sqrt(b), np.zeros(_PULLS.size)))
     return Result(rows, [], lines)
 
 

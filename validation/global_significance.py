@@ -19,7 +19,7 @@ _TOYS, _FEW = 4800, 320
 #: From 2.6 GeV on with the gap inside: two runs of masses, and windows that are shifted.
 _BINS = search_bins(bin_edges(2.6, 3.4, 0.002))
 _STEP = 0.0025
-_JUDGED = (2.8, 3.0, 3.2, 3.4)
+_JUDGED = (3.0, 3.2, 3.4, 3.6)
 #: Smallest probability that is compared, and the relative difference that is granted besides errors.
 _SMALLEST, _TOLERANCE = 1e-2, 0.1
 

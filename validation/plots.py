@@ -48,6 +48,8 @@ def _draw(axes: "Axes", plot: Plot, labels: dict[str, list[Line]]) -> None:
             axes.errorbar(x, y, yerr=error, fmt="o", color=colour, markersize=3.0, elinewidth=0.8, label=label)
     if plot.wanted is not None:
         axes.axhspan(*plot.wanted, color="#2a9d8f", alpha=0.12, linewidth=0.0)
+    for level in plot.levels:
+        axes.axhline(level, color="#888888", linewidth=0.8, linestyle=":", zorder=1)
     if plot.logarithmic:
         axes.set_yscale("log")
     if plot.y_range is not None:

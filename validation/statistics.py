@@ -6,6 +6,7 @@ from ..checks import check_output_folder
 from ..rng import check_seed
 from .asimov import asimov
 from .check import Check, Settings
+from .counting_coverage import counting_coverage
 from .counting_limits import counting_limits
 from .coverage import coverage
 from .few_counts import few_counts
@@ -27,6 +28,7 @@ def all_checks(settings: Settings) -> list[Check]:
         *injection(settings),
         *coverage(settings),
         *few_counts(settings),
+        *counting_coverage(),
         *look_elsewhere(settings),
         *statistics_speed(settings),
     ]

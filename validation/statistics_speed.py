@@ -35,7 +35,7 @@ def _seconds(task: Callable[[], object]) -> float:
 def _speed(settings: Settings) -> Result:
     n = 8000.0 + np.linspace(-300.0, 300.0, _LIMITS)
     rolke = _seconds(lambda: poisson_limit(n, 8000, 25, 1, 0.05))
-    nu, n_toys = expectation(BINS), settings.size(_TOYS)
+    nu, n_toys = expectation(BINS), _TOYS // 2 if settings.quick else _TOYS
     model = hunt_model(nu, mass_grid(BINS, 0.010))
     toys = _seconds(lambda: scan_toys(model, nu, n_toys, settings.seed)) / n_toys
     spectra = np.repeat(nu[None], n_toys, axis=0)
