@@ -1,6 +1,6 @@
 """Figures of a validation: every panel shows ours as points, the reference as steps, and their ratio below."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,9 +33,11 @@ def validation_figure(panels: dict[Panel, list[Curve]]) -> "Figure":
     rows = -(-len(panels) // columns)
     with new_figure(4.4 * columns + 0.6, 4.6 * rows) as figure:
         grid = figure.subplots(2 * rows, columns, squeeze=False, height_ratios=(2.4, 1.0) * rows)
+        labels = list(dict.fromkeys(curve.label for curves in panels.values() for curve in curves))
+        colours = {label: _COLOURS[k % len(_COLOURS)] for k, label in enumerate(labels)}
         for k, (panel, curves) in enumerate(panels.items()):
             row, column = divmod(k, columns)
-            _draw(grid[2 * row, column], grid[2 * row + 1, column], panel, curves)
+            _draw(grid[2 * row, column], grid[2 * row + 1, column], panel, curves, colours)
         for k in range(len(panels), rows * columns):
             row, column = divmod(k, columns)
             grid[2 * row, column].remove()
@@ -44,18 +46,18 @@ def validation_figure(panels: dict[Panel, list[Curve]]) -> "Figure":
         return figure
 
 
-def _draw(top: "Axes", bottom: "Axes", panel: Panel, curves: Sequence[Curve]) -> None:
+def _draw(top: "Axes", bottom: "Axes", panel: Panel, curves: Sequence[Curve], colours: Mapping[str, str]) -> None:
     many = len(curves) > 1
     ratios: list[Floats] = []
-    for k, curve in enumerate(curves):
-        colour = _COLOURS[k % len(_COLOURS)]
+    for curve in curves:
+        colour = colours[curve.label] if many else _COLOURS[0]
         centre, half = 0.5 * (curve.edges[1:] + curve.edges[:-1]), 0.5 * np.diff(curve.edges)
         shown = curve.reference > 0.0
         points: dict[str, Any] = {"fmt": "o", "color": colour, "markersize": 2.2, "elinewidth": 0.7, "zorder": 3}
         label = curve.label if many else "besfast"
         top.errorbar(centre[shown], curve.value[shown], yerr=curve.error[shown], label=label, **points)
         reference = np.where(shown, curve.reference, np.nan)
-        style: dict[str, Any] = {"color": colour if many else "#c1121f", "linewidth": 1.0, "zorder": 2}
+        style: dict[str, Any] = {"color": colour if many else _COLOURS[1], "linewidth": 1.0, "zorder": 2}
         top.stairs(reference, curve.edges, baseline=None, label=None if many else "reference", **style)
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = curve.value / reference
@@ -74,7 +76,7 @@ def _draw(top: "Axes", bottom: "Axes", panel: Panel, curves: Sequence[Curve]) ->
     if panel.logarithmic:
         top.set_yscale("log")
         bottom_value, top_value = top.get_ylim()
-        top.set_ylim(bottom_value, top_value * (top_value / bottom_value) ** (0.08 * len(curves)))
+        top.set_ylim(bottom_value, top_value * (top_value / bottom_value) ** (0.15 + 0.06 * len(curves)))
     else:
         top.set_ylim(*(panel.y_range or (0.0, 1.25 * top.get_ylim()[1])))
     top.set_title(panel.title, fontsize=10)

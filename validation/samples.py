@@ -226,7 +226,8 @@ def _pythia(theirs: tuple[Histograms, bool], settings: Settings) -> Result:
         judged=(),
         remarks=remarks,
     )
-    return Result(first.rows + second.rows, first.curves + second.curves)
+    drawn = [curve for curve in second.curves if curve.panel.figure == "pythia8_all"]
+    return Result(first.rows + second.rows, first.curves + drawn)
 
 
 def _scale_of_the_pair(truth: TruthEvents) -> Floats:
