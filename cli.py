@@ -236,6 +236,15 @@ def _validate(verbs: Any) -> None:
     generators.add_argument("--quick", action="store_true", help="samples eight times smaller")
     _seed(generators)
     _common(generators, output=False)
+    statistics = what.add_parser(
+        "statistics",
+        help="the limits: against other computations, injection, coverage, look-elsewhere",
+        description="Write comparisons.csv, comparisons.md and figures; exit code 1 if any row is off.",
+    )
+    statistics.add_argument("--out", default="besfast-validation", metavar="DIR", help="folder (default: %(default)s)")
+    statistics.add_argument("--quick", action="store_true", help="eight times fewer trials")
+    _seed(statistics)
+    _common(statistics, output=False)
 
 
 def _inspect(verbs: Any) -> None:

@@ -1,6 +1,6 @@
 """What a validation is made of: checks that can be run in any order, each giving rows of a table and curves to draw."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ..arrays import Floats
@@ -51,11 +51,37 @@ class Curve(NamedTuple):
     reference_error: Floats
 
 
+class Plot(NamedTuple):
+    """Axes of a figure for lines that are not compared bin by bin; y in `wanted` is what is asked for."""
+
+    figure: str
+    title: str
+    x_label: str
+    y_label: str
+    logarithmic: bool = False
+    y_range: tuple[float, float] | None = None
+    wanted: tuple[float, float] | None = None
+    #: Values of y to mark.
+    levels: tuple[float, ...] = ()
+
+
+class Line(NamedTuple):
+    """Points (x, y) with errors, or a line where `error` is None; those of one plot and label belong together."""
+
+    plot: Plot
+    label: str
+    x: Floats
+    y: Floats
+    error: Floats | None = None
+    dashed: bool = False
+
+
 class Result(NamedTuple):
     """What a check found."""
 
     rows: list[Comparison]
     curves: list[Curve]
+    lines: Sequence[Line] = ()
 
 
 class Check(NamedTuple):

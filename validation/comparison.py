@@ -24,7 +24,7 @@ class Comparison(NamedTuple):
     `tolerance` is the relative difference that is granted besides `SIGMAS` standard errors of both numbers; None: the
     row is reported, not judged. A number that set a parameter is an `input`: agreement with it proves nothing. Where
     `p_min` is given, the value is a p-value, good if not below it, and there is no reference (NaN); where `at_most` is
-    given, the value is good up to that.
+    given, the value is good up to that; where `at_least` is given, it is good unless `SIGMAS` errors below that.
     """
 
     subject: str
@@ -40,6 +40,7 @@ class Comparison(NamedTuple):
     remark: str = ""
     p_min: float | None = None
     at_most: float | None = None
+    at_least: float | None = None
 
     @property
     def ratio(self) -> float:
@@ -62,6 +63,8 @@ class Comparison(NamedTuple):
             return GOOD if self.value >= self.p_min else OFF
         if self.at_most is not None:
             return GOOD if self.value <= self.at_most else OFF
+        if self.at_least is not None:
+            return GOOD if self.value + SIGMAS * self.error >= self.at_least else OFF
         if self.tolerance is None:
             return REPORTED
         granted = self.tolerance * abs(self.reference) + SIGMAS * math.hypot(self.error, self.reference_error)
@@ -82,6 +85,14 @@ def bounded(subject: str, text: str, value: float, at_most: float, unit: str, so
     return Comparison(subject, text, value, nan, nan, nan, unit, None, source, at_most=at_most)
 
 
+def at_least(
+    subject: str, text: str, value: float, error: float, bound: float | None, source: str, *, remark: str = ""
+) -> Comparison:
+    """Return the row of a number that must not be below another; None: it is reported."""
+    nan = math.nan
+    return Comparison(subject, text, value, error, nan, nan, "", None, source, remark=remark, at_least=bound)
+
+
 def write_comparisons(stem: Path, sections: Mapping[str, Sequence[Comparison]], title: str) -> None:
     """Write rows, by topic, as STEM.csv and, for reading, as STEM.md: the verdicts first, then all tables."""
     rows = [row for section in sections.values() for row in section]
@@ -97,6 +108,7 @@ def write_comparisons(stem: Path, sections: Mapping[str, Sequence[Comparison]], 
         "tolerance",
         "p_min",
         "at_most",
+        "at_least",
     )
     columns: dict[str, NDArray[Any]] = {"topic": np.array(topics, dtype=np.str_)}
     for name in (*texts[:2], *numbers, *texts[2:]):
@@ -128,7 +140,11 @@ def _lines(rows: Sequence[Comparison]) -> list[str]:
         if row.p_min is not None:
             ours, theirs, ratio, granted = f"p = {row.value:.2g}", "-", "-", f"p > {row.p_min:g}"
         elif row.at_most is not None:
-            ours, theirs, ratio, granted = f"{row.value:.2g}{unit}", "-", "-", f"up to {row.at_most:g}{unit}"
+            ours = (_number(row.value, row.error) if row.error > 0.0 else f"{row.value:.2g}") + unit
+            theirs, ratio, granted = "-", "-", f"up to {row.at_most:g}{unit}"
+        elif row.at_least is not None:
+            ours, theirs, ratio = _number(row.value, row.error) + unit, "-", "-"
+            granted = f"at least {row.at_least:g}{unit}"
         else:
             ours = _number(row.value, row.error) + unit
             theirs = _number(row.reference, row.reference_error) + unit
