@@ -260,6 +260,7 @@ def test_verb_says_what_is_off(tmp_path, monkeypatch, capsys):
 
 def test_bad_input(tmp_path):
     (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "notes").touch()
     with pytest.raises(FileExistsError):
         statistics.validate_statistics(tmp_path / "there")
     with pytest.raises(ValueError, match="jobs = 0"):
