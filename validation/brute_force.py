@@ -12,12 +12,14 @@ Background = Gaussian | Sideband
 Efficiency = Gaussian | Counted
 #: How far out [sigma] a Gaussian efficiency is sought; where q has stopped growing, a search for its root ends.
 _FAR, _FARTHEST = 30.0, 1e12
+#: -2 ln L of what cannot be, finite so that a minimiser can subtract it.
+_IMPOSSIBLE = 1e30
 
 
 def _poisson(n: float, s: float) -> float:
     """Return -2 ln Pois(n | s) above its least."""
     if s < 0.0 or (s == 0.0 and n > 0.0):
-        return math.inf
+        return _IMPOSSIBLE
     return 2.0 * (s - n - (float(xlogy(n, s)) - float(xlogy(n, n))))
 
 
@@ -32,7 +34,7 @@ def _efficiency_term(e: float, efficiency: Efficiency) -> float:
         return ((e - float(efficiency.mean)) / float(efficiency.sigma)) ** 2  # type: ignore[arg-type]
     z, m = float(efficiency.passed), float(efficiency.total)  # type: ignore[arg-type]
     best = float(xlogy(z, z / m) + xlogy(m - z, 1.0 - z / m))
-    return -2.0 * (float(xlogy(z, e) + xlogy(m - z, 1.0 - e)) - best)
+    return min(-2.0 * (float(xlogy(z, e) + xlogy(m - z, 1.0 - e)) - best), _IMPOSSIBLE)
 
 
 def _least(f: Callable[[float], float], low: float, high: float) -> float:

@@ -15,7 +15,7 @@ from .comparison import Comparison
 from .hunt_spectra import expectation, hunt_model
 
 TOPIC = "look-elsewhere"
-_TOYS, _FEW = 4800, 320
+_TOYS, _FEW = 9600, 320
 #: From 2.6 GeV on with the gap inside: two runs of masses, and windows that are shifted.
 _BINS = search_bins(bin_edges(2.6, 3.4, 0.002))
 _STEP = 0.0025

