@@ -1,33 +1,40 @@
 """What the limits of a search need: corrections from simulation, and spectra on the bins outside the gap."""
 
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
 
 from .analysis.background import fit_background
 from .analysis.combination import ChannelInput
-from .analysis.corrections import MUMU, annihilation_fraction
+from .analysis.corrections import MUMU, annihilation_fraction, signal_shape
 from .analysis.search_card import Search
-from .analysis.smooth import Pieces, Smooth
+from .analysis.smooth import Pieces, Smooth, smooth_pieces
 from .analysis.spectrum import Spectrum, counts_on, search_bins
 from .arrays import Floats
 from .event import CHANNELS, SelectedEvents
 from .samples import Producer, Sample
+from .signals import SignalSamples, signal_samples
 
 
 class Corrections(NamedTuple):
-    """What the limit takes from simulation, on all bins of the spectrum; arrays (n_bins,), per channel where named."""
+    """What the limit takes from simulation, on all bins of the spectrum; arrays (n_bins,), per channel where named.
+
+    `pions` are the pion pairs, smooth in mass; None where they are none, or too few to tell.
+    """
 
     fraction: Pieces
     pipi: Floats
     pipi_error: Floats
     containment: dict[str, Smooth]
     resolution: dict[str, Smooth]
+    signals: dict[str, SignalSamples]
+    pions: Pieces | None = None
 
     def without_pions(self) -> "Corrections":
         """Return the corrections of a sample that holds no pion pairs."""
         zero = np.zeros_like(self.pipi)
-        return self._replace(pipi=zero, pipi_error=zero)
+        return self._replace(pipi=zero, pipi_error=zero, pions=None)
 
 
 def simulate_corrections(producer: Producer, simulated: dict[str, Sample], annihilation: Sample) -> Corrections:
@@ -38,14 +45,20 @@ def simulate_corrections(producer: Producer, simulated: dict[str, Sample], annih
         raise ValueError(f"search {producer.search.name}: process ee_bhabha is missing, the ee channel needs it")
     fraction = annihilation_fraction(centre, annihilation.expected, bhabha.expected, producer.search.spectrum.gap)
     pipi, pipi_variance = np.zeros_like(centre), np.zeros_like(centre)
+    smooth_pions = None
     if "pipi_isr" in simulated:
         pions = simulated["pipi_isr"].expected
         pipi, pipi_variance = pions.mean[MUMU], pions.variance[MUMU]
+        with suppress(ValueError):  # a handful of pions has no shape
+            smooth_pions = smooth_pieces(centre, pipi, pipi_variance, producer.search.spectrum.gap, rough=(1,))
     relative = producer.search.systematics.pion_form_factor
-    shapes = {channel: producer.signal_shape(channel) for channel in CHANNELS}
+    width = producer.search.spectrum.bin_width
+    signals = {channel: signal_samples(producer, channel) for channel in CHANNELS}
+    shapes = {name: signal_shape(one.masses, one.fitted, centre, width) for name, one in signals.items()}
     contained = {channel: shape.containment for channel, shape in shapes.items()}
     widths = {channel: shape.resolution for channel, shape in shapes.items()}
-    return Corrections(fraction, pipi, np.sqrt(pipi_variance + (relative * pipi) ** 2), contained, widths)
+    pipi_error = np.sqrt(pipi_variance + (relative * pipi) ** 2)
+    return Corrections(fraction, pipi, pipi_error, contained, widths, signals, smooth_pions)
 
 
 def channel_inputs(spectra: dict[str, Spectrum], corrections: Corrections, search: Search) -> list[ChannelInput]:
@@ -71,6 +84,7 @@ def channel_inputs(spectra: dict[str, Spectrum], corrections: Corrections, searc
             bins,
             counts,
             search.limit.background,
+            search.limit.order,
             window=search.limit.window,
             component=pipi,
             component_error=relative,

@@ -18,19 +18,23 @@ PYPROJECT = TESTS.parent / "pyproject.toml"
 ROOMS = ("exchange", "geometry", "detector", "sim", "reco", "analysis", "validation")
 
 # a floor may import what is below it, and its own room
-FLOORS = {"exchange": 0, "geometry": 1, "detector": 2, "sim": 3, "reco": 3, "analysis": 4, "validation": 10}
+FLOORS = {"exchange": 0, "geometry": 1, "detector": 2, "sim": 3, "reco": 3, "analysis": 4, "validation": 13}
 UPPER = {
     "pipeline": 5,
     "samples": 6,
+    "signals": 7,
     "expectations": 7,
-    "limit_inputs": 7,
-    "results": 8,
-    "workflow": 9,
-    "verb": 9,
-    "file_verbs": 10,
-    "commands": 11,
-    "cli": 12,
-    "__main__": 13,
+    "limit_inputs": 8,
+    "bump_hunt_inputs": 9,
+    "spurious": 9,
+    "hunting": 10,
+    "results": 11,
+    "workflow": 12,
+    "verb": 12,
+    "file_verbs": 13,
+    "commands": 14,
+    "cli": 15,
+    "__main__": 16,
 }
 # files beyond 300 lines, each with the reason why it is not two
 LONG_FILES = {
