@@ -13,7 +13,7 @@ from .analysis.bump_hunt.scan import ScanResult, scan
 from .analysis.bump_hunt.templates import interpolate_shape
 from .analysis.bump_hunt.toys import fitted_background, scan_toys
 from .analysis.channel import LEPTONS, ChannelInput
-from .analysis.fine_bins import refined, split
+from .analysis.fine_bins import summed
 from .analysis.search_card import BumpHuntOptions, Search
 from .analysis.spectrum import Bins, Spectrum, search_bins
 from .arrays import Floats
@@ -86,10 +86,10 @@ def pions_in(corrections: Corrections, search: Search, bins: Bins) -> Floats | N
     """Return the expected pion pairs, smooth in mass, in bins outside the gap: those of the tables or narrow ones."""
     if corrections.pions is None:
         return None
-    values, edges = corrections.pions.values, search.spectrum.edges()
-    if bins.width[0] < 0.75 * search.spectrum.bin_width:
-        edges = search.fine_edges()
-        values = split(values, refined(corrections.pions, 0.5 * (edges[1:] + edges[:-1])))
+    values, edges = corrections.pions, search.fine_edges()
+    if bins.width[0] > 1.5 * (edges[1] - edges[0]):
+        edges = search.spectrum.edges()
+        values = summed(values, edges.size - 1)
     return np.asarray(values[np.searchsorted(edges[:-1], bins.mass_low - 1e-9)])
 
 

@@ -71,11 +71,14 @@ class Expectation(NamedTuple):
         }
 
 
-def expectation(producer: Producer, process: ProcessOptions, sample: Sample, *, native: bool) -> Expectation:
+def expectation(
+    producer: Producer, process: ProcessOptions, sample: Sample, *, native: bool, n_cross_section: int = 2**22
+) -> Expectation:
     """Return the expectation of a process: smooth in mass in the channel that it dominates, else as simulated.
 
     A native process is the product of its generated spectrum and a smooth ratio of what is reconstructed in a bin to
     what is generated there (efficiency and migration); of an external sample the selected spectrum itself is smooth.
+    `n_cross_section` points measure each narrow slice of the generated spectrum.
     In the gap, where a resonance may stand, the expectation is the simulation itself.
     """
     channel = MAIN_CHANNEL.get(process.name)
@@ -92,7 +95,7 @@ def expectation(producer: Producer, process: ProcessOptions, sample: Sample, *, 
         fine = split(mean, flat)
         fine[channel] = split(mean[channel], refined(whole, centres))
         return Expectation(mean, fine, channel, whole.covariance(), efficiency=whole)
-    spectrum = producer.generated_spectrum(process)
+    spectrum = producer.generated_spectrum(process, n_cross_section)
     scale = producer.luminosity * PER_FB * producer.search.spectrum.bin_width
     generated = scale * spectrum.values
     efficiency = smooth_pieces(centre, selected / generated, variance / generated**2, gap, rough=(1,))

@@ -70,6 +70,7 @@ def hunting(
     corrections: Corrections,
     simulated: dict[str, Sample],
     made: PseudoData | None,
+    external: set[str],
 ) -> Hunted | None:
     """Return the bump hunt of a search on the same events as its counting; None where the search asks for none.
 
@@ -88,9 +89,9 @@ def hunting(
     masses, channels = hunt_channels(given, inputs, corrections, search, options, jobs)
     found = hunt(masses, channels, options, producer.seed, jobs)
     table = hunt_table(found.result, [channel.name for channel in channels])
-    template = noise_free(simulated, made.drawn if made else {}, corrections, search)
+    template = noise_free(producer, simulated, made.drawn if made else {}, external, corrections)
     luminosities = {producer.luminosity: 1.0, options.projection: options.projection / producer.luminosity}
-    spurious = spurious_signals(template, inputs, masses, channels, search, luminosities)
+    spurious = spurious_signals(template, inputs, corrections, masses, channels, search, luminosities)
     projection = _projection(found, template, search, options.projection / producer.luminosity)
     projection["luminosity"] = np.full(projection["mass"].size, options.projection)
     verdicts: dict[str, Any] = {}

@@ -201,7 +201,7 @@ class Producer:
             parts.append(self.run("simulation", label, generator, one.simulated, scale))
         return _joined(process.label(), parts)
 
-    def generated_spectrum(self, process: ProcessOptions) -> Pieces:
+    def generated_spectrum(self, process: ProcessOptions, n_cross_section: int = 2**22) -> Pieces:
         """Return dsigma/dm [nb/GeV] of a process within its generator cuts per bin, smooth on either side of the gap.
 
         From the cross sections of narrow slices of mass, which no detector simulation limits in number. Inside the
@@ -219,7 +219,7 @@ class Producer:
                 continue
             n = max(round((last - first) / SLICE_WIDTH), 12)
             edges = np.linspace(first, last, n + 1)
-            sigma, error = self._slices(process, edges)
+            sigma, error = self._slices(process, edges, n_cross_section)
             width = np.diff(edges)
             centre = 0.5 * (edges[1:] + edges[:-1])
             # the errors are a few 1e-4: here a high order follows the shape
@@ -227,13 +227,13 @@ class Producer:
             fits.append(smooth(centre, values, variances, half_width=half, bins_per_order=3).at(bins))
         return Pieces(tuple(fits))
 
-    def _slices(self, process: ProcessOptions, edges: Floats) -> tuple[Floats, Floats]:
-        """Return cross sections of a process in slices of mass and their errors [nb]."""
+    def _slices(self, process: ProcessOptions, edges: Floats, n_points: int) -> tuple[Floats, Floats]:
+        """Return cross sections of a process in slices of mass and their errors [nb], from n_points each."""
 
         def measure(low: float, high: float) -> tuple[float, float]:
             one = replace(process, mass_min=low, mass_max=high)
             label = f"{process.label()}#{low:.6g}"
-            generator = self.generator("spectrum", one, label, weighted=True, n_cross_section=2**22, n_scan=2**17)
+            generator = self.generator("spectrum", one, label, weighted=True, n_cross_section=n_points, n_scan=2**17)
             return generator.cross_section, generator.cross_section_error
 
         with ThreadPoolExecutor(self.jobs) as executor:

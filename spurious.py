@@ -4,31 +4,34 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .analysis.background import fit_background
 from .analysis.background_choice import SpuriousSignal, combined_spurious, counting_fit, spurious_signal
 from .analysis.bump_hunt.channel import Channel
 from .analysis.bump_hunt.linear import linear_scan
 from .analysis.bump_hunt.model import build_model
 from .analysis.channel import ChannelInput
 from .analysis.combination import Table
-from .analysis.corrections import EE, MUMU
-from .analysis.fine_bins import refined, split, summed
+from .analysis.corrections import MUMU
+from .analysis.fine_bins import split, summed
 from .analysis.search_card import Search
-from .analysis.smooth import smooth_pieces
 from .analysis.spectrum import search_bins
 from .arrays import Floats
+from .bump_hunt_inputs import pions_in
 from .event import CHANNELS
-from .expectations import MAIN_CHANNEL, Expectation
+from .expectations import MAIN_CHANNEL, Expectation, expectation
 from .limit_inputs import Corrections
-from .samples import Sample
+from .samples import Producer, Sample
 
-#: Background models of the bins of the tables: name in the output, model, orders (None: by likelihood ratio).
+#: Background models of the bins of the tables: name in the output, model, order (None: as fitted to the data; at
+#: another luminosity by likelihood ratio).
 COUNTING = (
     ("poly4", "poly4", 4),
     ("exp_poly4_split", "exp_poly4_split", None),
-    ("exp_poly5_split", "exp_poly4_split", 5),
+    ("exp_poly_split_order_4", "exp_poly4_split", 4),
+    ("exp_poly_split_order_5", "exp_poly4_split", 5),
 )
 WINDOW = "sliding_window"
+#: Points per slice of a generated spectrum: 6e-4 of its cross section, far below the Poisson error of a bin.
+N_CROSS_SECTION = 2**20
 
 
 class Spurious(NamedTuple):
@@ -63,31 +66,34 @@ class Spurious(NamedTuple):
 
 
 def noise_free(
-    simulated: dict[str, Sample], drawn: dict[str, Expectation], corrections: Corrections, search: Search
+    producer: Producer,
+    simulated: dict[str, Sample],
+    drawn: dict[str, Expectation],
+    external: set[str],
+    corrections: Corrections,
 ) -> Floats:
     """Return the expectation (n_channels, n_fine) in all narrow bins, smooth in mass on either side of the gap.
 
-    What the pseudo-data were drawn from where that is smooth, else the simulation of a channel, smoothed; pions apart.
+    The processes that dominate a channel are what the pseudo-data were drawn from, or generated spectra times smooth
+    efficiencies: shapes that no background model was fitted to; the few events they leave in the other channel are not
+    smooth and left out. Pions are smoothed; other processes are split evenly.
     """
-    edges, fine = search.spectrum.edges(), search.fine_edges()
-    centre, fine_centre = 0.5 * (edges[1:] + edges[:-1]), 0.5 * (fine[1:] + fine[:-1])
-    total = np.zeros((len(CHANNELS), fine_centre.size))
-    for c in (MUMU, EE):
-        mean, variance = np.zeros((2, centre.size))
-        for label, sample in simulated.items():
-            smooth = drawn.get(label)
-            if smooth is not None and smooth.channel == c:
-                total[c] += smooth.fine[c]
-            elif label != "pipi_isr" or c != MUMU or corrections.pions is None:
-                mean, variance = mean + sample.expected.mean[c], variance + sample.expected.variance[c]
-        if c == MUMU and corrections.pions is not None:
-            total[c] += split(corrections.pions.values, refined(corrections.pions, fine_centre))
-        main = any(MAIN_CHANNEL.get(label) == c and label not in drawn for label in simulated)
-        if main:
-            pieces = smooth_pieces(centre, mean, variance, search.spectrum.gap, min_order=3, rough=(1,))
-            total[c] += split(pieces.values, refined(pieces, fine_centre))
+    flat = np.ones_like(producer.fine_centre)
+    total = np.zeros((len(CHANNELS), flat.size))
+    for process in producer.search.process:
+        label = process.label()
+        sample = simulated[label]
+        channel = MAIN_CHANNEL.get(process.name)
+        if channel is not None:
+            one = drawn.get(label)
+            if one is None:
+                native = label not in external
+                one = expectation(producer, process, sample, native=native, n_cross_section=N_CROSS_SECTION)
+            total[channel] += one.fine[channel]
+        elif label == "pipi_isr" and corrections.pions is not None:
+            total[MUMU] += corrections.pions
         else:
-            total[c] += split(mean, np.ones_like(fine_centre))
+            total += split(sample.expected.mean, flat)
     return total
 
 
@@ -104,6 +110,7 @@ def window_spurious(masses: Floats, channels: list[Channel], template: Floats) -
 def spurious_signals(
     template: Floats,
     inputs: list[ChannelInput],
+    corrections: Corrections,
     masses: Floats,
     channels: list[Channel],
     search: Search,
@@ -118,6 +125,7 @@ def spurious_signals(
     every = search_bins(search.fine_edges(), None)
     bins = channels[0].bins
     wide = summed(template, n_wide)
+    pions = pions_in(corrections, search, inputs[0].bins)
     found: dict[tuple[float, str, str], SpuriousSignal] = {}
     at = np.searchsorted(search.spectrum.edges()[:-1], inputs[0].bins.mass_low - 1e-9)
     narrow = bins.mass_low.size != inputs[0].bins.mass_low.size
@@ -126,13 +134,12 @@ def spurious_signals(
         for name, model, order in COUNTING:
             parts = []
             for one in inputs:
-                orders: int | tuple[int, ...] | None = order
                 counts = scale * wide[CHANNELS.index(one.channel), at]
-                pions = scale * one.pipi
-                if order == 5:
-                    segment = fit_background(one.bins, counts, model, component=pions)
-                    orders = tuple(5 if k == 0 else o for k, o in enumerate(segment.order))
-                fit = counting_fit(one.bins, model, orders, window=search.limit.window, component=pions)
+                known = pions if one.channel == "mumu" and pions is not None else np.zeros(at.size)
+                orders: int | tuple[int, ...] | None = order
+                if order is None and scale == 1.0:
+                    orders = one.background.order if one.background.model == model else search.limit.order
+                fit = counting_fit(one.bins, model, orders, window=search.limit.window, component=scale * known)
                 parts.append(spurious_signal(counts, fit, one.bins.centre))
                 found[luminosity, name, one.channel] = parts[-1]
             found[luminosity, name, "both"] = combined_spurious(parts, [scale * one.signal for one in inputs])

@@ -189,7 +189,7 @@ def search(
     limits = _limits(channels, setting.search)
     expected = _limits([asimov(channel) for channel in channels], setting.search)
     start = _timed(timings, "limits", start)
-    hunted = hunting(setting.producer, spectra, channels, expected, corrections, simulated, made)
+    hunted = hunting(setting.producer, spectra, channels, expected, corrections, simulated, made, set(setting.external))
     _timed(timings, "bump_hunt", start)
     asked = {
         "pseudo_data": pseudo_data if made else str(data),

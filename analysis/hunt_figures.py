@@ -20,7 +20,8 @@ _HUNT, _COUNTING, _PROJECTION = "#003f88", "#c1121f", "#7b2cbf"
 _MODEL_COLOURS = {
     "poly4": "#888888",
     "exp_poly4_split": "#c1121f",
-    "exp_poly5_split": "#e09f3e",
+    "exp_poly_split_order_4": "#e07a5f",
+    "exp_poly_split_order_5": "#e09f3e",
     "sliding_window": "#003f88",
 }
 #: Experiments that reach into the range of the search.

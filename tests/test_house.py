@@ -18,7 +18,7 @@ PYPROJECT = TESTS.parent / "pyproject.toml"
 ROOMS = ("exchange", "geometry", "detector", "sim", "reco", "analysis", "validation")
 
 # a floor may import what is below it, and its own room
-FLOORS = {"exchange": 0, "geometry": 1, "detector": 2, "sim": 3, "reco": 3, "analysis": 4, "validation": 13}
+FLOORS = {"exchange": 0, "geometry": 1, "detector": 2, "sim": 3, "reco": 3, "analysis": 4, "validation": 14}
 UPPER = {
     "pipeline": 5,
     "samples": 6,
@@ -26,15 +26,15 @@ UPPER = {
     "expectations": 7,
     "limit_inputs": 8,
     "bump_hunt_inputs": 9,
-    "spurious": 9,
-    "hunting": 10,
-    "results": 11,
-    "workflow": 12,
-    "verb": 12,
-    "file_verbs": 13,
-    "commands": 14,
-    "cli": 15,
-    "__main__": 16,
+    "spurious": 10,
+    "hunting": 11,
+    "results": 12,
+    "workflow": 13,
+    "verb": 13,
+    "file_verbs": 14,
+    "commands": 15,
+    "cli": 16,
+    "__main__": 17,
 }
 # files beyond 300 lines, each with the reason why it is not two
 LONG_FILES = {
