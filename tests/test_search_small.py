@@ -30,7 +30,6 @@ TABLES = (
     "spurious_signal",
     "systematics",
 )
-)
 
 
 @pytest.fixture(scope="module")
