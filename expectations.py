@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .analysis.corrections import EE, MUMU
+from .analysis.fine_bins import refined, split, summed
 from .analysis.pseudo_data import poisson_numbers
 from .analysis.search_card import ProcessOptions
 from .analysis.smooth import Pieces, product, smooth_pieces
@@ -22,9 +23,13 @@ NOISE_MAX = 0.1
 
 
 class Expectation(NamedTuple):
-    """Expected pseudo-data of one process per channel and bin, and its covariance where it is smooth."""
+    """Expected pseudo-data of one process per channel and bin, and its covariance where it is smooth.
+
+    `fine` is the same in the narrow bins of a bump hunt, whose sums are the mean; evenly split where not smooth.
+    """
 
     mean: Floats
+    fine: Floats
     channel: int | None = None
     covariance: Floats | None = None
     spectrum: Pieces | None = None
@@ -66,36 +71,45 @@ class Expectation(NamedTuple):
         }
 
 
-def expectation(producer: Producer, process: ProcessOptions, sample: Sample, *, native: bool) -> Expectation:
+def expectation(
+    producer: Producer, process: ProcessOptions, sample: Sample, *, native: bool, n_cross_section: int = 2**22
+) -> Expectation:
     """Return the expectation of a process: smooth in mass in the channel that it dominates, else as simulated.
 
     A native process is the product of its generated spectrum and a smooth ratio of what is reconstructed in a bin to
     what is generated there (efficiency and migration); of an external sample the selected spectrum itself is smooth.
+    `n_cross_section` points measure each narrow slice of the generated spectrum.
     In the gap, where a resonance may stand, the expectation is the simulation itself.
     """
     channel = MAIN_CHANNEL.get(process.name)
     mean = sample.expected.mean.copy()
+    flat, centres = np.ones_like(producer.fine_centre), producer.fine_centre
     if channel is None:
-        return Expectation(mean)
+        return Expectation(mean, split(mean, flat))
     centre = producer.centre
     gap = producer.search.spectrum.gap
     selected, variance = sample.expected.mean[channel], sample.expected.variance[channel]
     if not native:
         whole = smooth_pieces(centre, selected, variance, gap, min_order=3, rough=(1,))
         mean[channel] = whole.values
-        return Expectation(mean, channel, whole.covariance(), efficiency=whole)
-    spectrum = producer.generated_spectrum(process)
+        fine = split(mean, flat)
+        fine[channel] = split(mean[channel], refined(whole, centres))
+        return Expectation(mean, fine, channel, whole.covariance(), efficiency=whole)
+    spectrum = producer.generated_spectrum(process, n_cross_section)
     scale = producer.luminosity * PER_FB * producer.search.spectrum.bin_width
     generated = scale * spectrum.values
     efficiency = smooth_pieces(centre, selected / generated, variance / generated**2, gap, rough=(1,))
     mean[channel], covariance = product(spectrum, efficiency, scale)
-    return Expectation(mean, channel, covariance, spectrum, efficiency)
+    fine = split(mean, flat)
+    fine[channel] = split(mean[channel], refined(spectrum, centres) * refined(efficiency, centres))
+    return Expectation(mean, fine, channel, covariance, spectrum, efficiency)
 
 
 class PseudoData(NamedTuple):
-    """Counts per channel and bin, and the samples they were made of."""
+    """Counts per channel and bin, wide and narrow (of the same events), and the samples they were made of."""
 
     counts: Floats
+    fine: Floats
     samples: list[Sample]
     drawn: dict[str, Expectation]
 
@@ -122,7 +136,7 @@ def pseudo_data(
     inject : tuple of float, optional
         Mass [GeV] and epsilon of a dark photon.
     """
-    counts = np.zeros((len(CHANNELS), len(producer.edges) - 1))
+    fine = np.zeros((len(CHANNELS), len(producer.fine_edges) - 1))
     samples: list[Sample] = []
     drawn: dict[str, Expectation] = {}
     for process in producer.search.process:
@@ -131,20 +145,18 @@ def pseudo_data(
         if mode != "asimov" and not smooth_only:
             sample = producer.data(process)
             samples.append(sample)
-            counts += sample.entries
+            fine += sample.narrow
             continue
         drawn[label] = expectation(producer, process, simulated[label], native=label not in external)
         if label in external and drawn[label].channel is None:
             _check_noise(producer, simulated, label)
-        if mode == "asimov":
-            counts += drawn[label].mean
-        else:
-            counts += poisson_numbers(drawn[label].mean, producer.seed_of("data/counts", label))
+        mean = drawn[label].fine
+        fine += mean if mode == "asimov" else poisson_numbers(mean, producer.seed_of("data/counts", label))
     if inject is not None:
         for sample in producer.signal(*inject):
             samples.append(sample)
-            counts += sample.entries
-    return PseudoData(counts, samples, drawn)
+            fine += sample.narrow
+    return PseudoData(summed(fine, len(producer.edges) - 1), fine, samples, drawn)
 
 
 def _check_noise(producer: Producer, simulated: dict[str, Sample], label: str) -> None:

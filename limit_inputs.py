@@ -3,31 +3,42 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy import interpolate
 
 from .analysis.background import fit_background
 from .analysis.combination import ChannelInput
-from .analysis.corrections import MUMU, annihilation_fraction
+from .analysis.corrections import MUMU, annihilation_fraction, signal_shape
+from .analysis.fine_bins import split
 from .analysis.search_card import Search
 from .analysis.smooth import Pieces, Smooth
 from .analysis.spectrum import Spectrum, counts_on, search_bins
 from .arrays import Floats
 from .event import CHANNELS, SelectedEvents
 from .samples import Producer, Sample
+from .signals import SignalSamples, signal_samples
+
+#: Filled bins on a side of the gap that a spectrum of pions needs.
+MIN_PION_BINS = 8
 
 
 class Corrections(NamedTuple):
-    """What the limit takes from simulation, on all bins of the spectrum; arrays (n_bins,), per channel where named."""
+    """What the limit takes from simulation, on all bins of the spectrum; arrays (n_bins,), per channel where named.
+
+    `pions` are the pion pairs in narrow bins, smooth in mass; None where they are none, or too few to tell.
+    """
 
     fraction: Pieces
     pipi: Floats
     pipi_error: Floats
     containment: dict[str, Smooth]
     resolution: dict[str, Smooth]
+    signals: dict[str, SignalSamples]
+    pions: Floats | None = None
 
     def without_pions(self) -> "Corrections":
         """Return the corrections of a sample that holds no pion pairs."""
         zero = np.zeros_like(self.pipi)
-        return self._replace(pipi=zero, pipi_error=zero)
+        return self._replace(pipi=zero, pipi_error=zero, pions=None)
 
 
 def simulate_corrections(producer: Producer, simulated: dict[str, Sample], annihilation: Sample) -> Corrections:
@@ -38,14 +49,41 @@ def simulate_corrections(producer: Producer, simulated: dict[str, Sample], annih
         raise ValueError(f"search {producer.search.name}: process ee_bhabha is missing, the ee channel needs it")
     fraction = annihilation_fraction(centre, annihilation.expected, bhabha.expected, producer.search.spectrum.gap)
     pipi, pipi_variance = np.zeros_like(centre), np.zeros_like(centre)
+    smooth_pions = None
     if "pipi_isr" in simulated:
         pions = simulated["pipi_isr"].expected
         pipi, pipi_variance = pions.mean[MUMU], pions.variance[MUMU]
+        smooth_pions = pion_spectrum(producer, pipi, pipi_variance)
     relative = producer.search.systematics.pion_form_factor
-    shapes = {channel: producer.signal_shape(channel) for channel in CHANNELS}
+    width = producer.search.spectrum.bin_width
+    signals = {channel: signal_samples(producer, channel) for channel in CHANNELS}
+    shapes = {name: signal_shape(one.masses, one.fitted, centre, width) for name, one in signals.items()}
     contained = {channel: shape.containment for channel, shape in shapes.items()}
     widths = {channel: shape.resolution for channel, shape in shapes.items()}
-    return Corrections(fraction, pipi, np.sqrt(pipi_variance + (relative * pipi) ** 2), contained, widths)
+    pipi_error = np.sqrt(pipi_variance + (relative * pipi) ** 2)
+    return Corrections(fraction, pipi, pipi_error, contained, widths, signals, smooth_pions)
+
+
+def pion_spectrum(producer: Producer, mean: Floats, variance: Floats) -> Floats | None:
+    """Return simulated pion pairs in narrow bins, without most of the noise of the simulation; None where too few.
+
+    Cubic smoothing splines that leave a chi squared of one per bin, one on either side of the gap: the form factor has
+    dips that no polynomial follows. In the gap the simulation is split evenly.
+    """
+    low, high = producer.search.spectrum.gap
+    centre, fine = producer.centre, producer.fine_centre
+    found = split(mean, np.ones_like(fine))
+    for side, narrow in ((centre < low, fine < low), (centre > high, fine > high)):
+        used = side & (variance > 0.0)
+        if not np.any(side):
+            continue
+        if np.count_nonzero(used) < MIN_PION_BINS:
+            return None
+        x, y, weight = centre[used], mean[used], 1.0 / np.sqrt(variance[used])
+        spline = interpolate.UnivariateSpline(x, y, w=weight, s=float(x.size))
+        found[narrow] = np.maximum(spline(fine[narrow]), 0.0) * (producer.fine_edges[1] - producer.fine_edges[0])
+        found[narrow] /= producer.search.spectrum.bin_width
+    return found
 
 
 def channel_inputs(spectra: dict[str, Spectrum], corrections: Corrections, search: Search) -> list[ChannelInput]:
@@ -71,6 +109,7 @@ def channel_inputs(spectra: dict[str, Spectrum], corrections: Corrections, searc
             bins,
             counts,
             search.limit.background,
+            search.limit.order,
             window=search.limit.window,
             component=pipi,
             component_error=relative,

@@ -11,14 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from .analysis.combination import ChannelInput, Table
+from .analysis.background_choice import ALLOWED_SPURIOUS
+from .analysis.combination import COMBINATIONS, ChannelInput, Table
+from .analysis.drawing import save_figure
+from .analysis.hunt_figures import hunt_figure, spurious_figure
 from .analysis.report import cutflow_table, draw_figures, spectra_table
 from .analysis.search_card import Search
 from .analysis.spectrum import Spectrum
+from .analysis.systematics import systematics_legend, systematics_table
 from .analysis.table import write_table
 from .expectations import PseudoData
+from .geometry.card import card_hash
+from .hunting import Hunted
 from .limit_inputs import Corrections
-from .samples import Sample
+from .samples import Producer, Sample
 
 
 @dataclass(frozen=True, repr=False)
@@ -31,6 +37,7 @@ class SearchResult:
     channels: list[ChannelInput]
     manifest: dict[str, Any]
     out: Path | None
+    hunted: Hunted | None = None
 
     def __repr__(self) -> str:
         """Return the summary."""
@@ -50,7 +57,53 @@ class SearchResult:
                 lines.append(f"{channel.channel}: {fit.model} does not describe the spectrum, p = {fit.p_value:.2g}")
             if not fit.converged:
                 lines.append(f"{channel.channel}: the background fit did not converge")
-        return "\n".join(lines)
+        return "\n".join(lines + (self.hunted.summary() if self.hunted else []))
+
+
+def search_manifest(
+    producer: Producer,
+    asked: dict[str, Any],
+    simulated: dict[str, Sample],
+    made: PseudoData | None,
+    channels: list[ChannelInput],
+    hunted: Hunted | None,
+    timings: dict[str, float],
+) -> dict[str, Any]:
+    """Return what a search was, of what its samples were made, and how well its backgrounds were described.
+
+    `asked` are the options of the run, as they are to appear.
+    """
+    from importlib.metadata import version
+
+    search, samples = producer.search, (made.samples if made else [])
+    return {
+        "besfast": version("besfast"),
+        "search": search.name,
+        "search_hash": search.digest(),
+        "card": producer.card.name,
+        "card_hash": card_hash(producer.card),
+        "luminosity_fb": producer.luminosity,
+        **asked,
+        "seed": str(producer.seed),
+        "seeds": {name: str(seed) for name, seed in sorted(producer.seeds.items())},
+        "simulation": {label: sample.report() for label, sample in simulated.items()},
+        "data": {sample.label: sample.report() for sample in samples},
+        "expectation": {label: one.report() for label, one in (made.drawn if made else {}).items()},
+        "background": {
+            channel.channel: {
+                "model": channel.background.model,
+                "order": list(channel.background.order),
+                "deviance": float(channel.background.deviance),
+                "degrees_of_freedom": int(channel.background.dof),
+                "p_value": float(channel.background.p_value),
+                "background_ok": bool(channel.background.background_ok),
+                "converged": bool(channel.background.converged),
+            }
+            for channel in channels
+        },
+        "bump_hunt": {"note": "the search asks for none"} if hunted is None else hunted.report(),
+        "timings_s": timings,
+    }
 
 
 def write_folder(target: Path, overwrite: bool, fill: Callable[[Path], None]) -> None:
@@ -100,5 +153,23 @@ def fill_folder(
         spectra, result.channels, expected, corrections.fraction, corrections.containment, corrections.resolution
     )
     write_table(folder / "spectra.csv", table, head)
+    errors = systematics_table(result.channels, COMBINATIONS)
+    write_table(folder / "systematics.csv", errors, [*head, *systematics_legend()])
+    if result.hunted is not None:
+        write_hunt(folder, result.hunted, result.limits, result.expected, head)
     draw_figures(folder, result.channels, result.limits, result.expected, expected, result.search.spectrum.edges())
     (folder / "manifest.json").write_text(json.dumps(result.manifest, indent=1) + "\n", encoding="utf-8")
+
+
+def write_hunt(folder: Path, hunted: Hunted, limits: Table, expected: Table, head: list[str]) -> None:
+    """Write tables and figures of a bump hunt."""
+    note = [hunted.note] if hunted.note else []
+    write_table(folder / "bump_hunt.csv", hunted.table, [*head, *note])
+    write_table(folder / "bump_hunt_projection.csv", hunted.projection, [*head, "expected limits, noise-free spectra"])
+    write_table(
+        folder / "gain.csv", hunted.gain, [*head, "gain: expected epsilon of single bins over that of the hunt"]
+    )
+    spurious = hunted.spurious.table()
+    write_table(folder / "spurious_signal.csv", spurious, head)
+    save_figure(hunt_figure(hunted.table, limits, expected, hunted.projection), folder / "bump_hunt")
+    save_figure(spurious_figure(spurious, ALLOWED_SPURIOUS), folder / "spurious_signal")

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from .analysis.corrections import Expected, SignalShape, expected_events, signal_shape
+from .analysis.corrections import Expected, expected_events
+from .analysis.fine_bins import summed
 from .analysis.pseudo_data import poisson_numbers
 from .analysis.search_card import ProcessOptions, Search
 from .analysis.selection import Cutflow
@@ -53,7 +54,10 @@ class FileSource:
 
 
 class Sample(NamedTuple):
-    """A sample that went through the chain, possibly in slices of mass; expectations are at the luminosity."""
+    """A sample that went through the chain, possibly in slices of mass; expectations are at the luminosity.
+
+    `fine` are the counts of data in the narrow bins of a bump hunt; `entries` are their sums.
+    """
 
     label: str
     entries: Floats
@@ -64,6 +68,14 @@ class Sample(NamedTuple):
     cross_section_error: float
     n_generated: int
     overflow: float
+    fine: Floats | None = None
+
+    @property
+    def narrow(self) -> Floats:
+        """Counts in narrow bins; of data alone."""
+        if self.fine is None:
+            raise ValueError(f"sample {self.label} is simulation, only data are counted in narrow bins")
+        return self.fine
 
     def report(self) -> dict[str, Any]:
         """Return what the manifest says of this sample; `overflow` is the share of events above the maximum weight."""
@@ -113,6 +125,8 @@ class Producer:
         check_sum((one.name, one.order, one.generator_options()) for one in self.search.process)
         self.edges = self.search.spectrum.edges()
         self.centre = 0.5 * (self.edges[1:] + self.edges[:-1])
+        self.fine_edges = self.search.fine_edges()
+        self.fine_centre = 0.5 * (self.fine_edges[1:] + self.fine_edges[:-1])
         self.seeds: dict[str, int] = {}
 
     def seed_of(self, kind: str, label: str) -> int:
@@ -142,30 +156,33 @@ class Producer:
             seed=self.seed_of(f"{kind}/detector", label),
         )
 
-    def run(self, kind: str, label: str, source: Any, n_events: int, scale: float) -> Sample:
-        """Run n events of a source through the chain."""
-        with self._bar(n_events, f"{kind} {label}") as bar:
+    def run(self, kind: str, label: str, source: Any, n_events: int, scale: float, *, is_data: bool = False) -> Sample:
+        """Run n events of a source through the chain; data are counted in narrow bins."""
+        with self.bar(n_events, f"{kind} {label}") as bar:
             spectra = fill_spectra(
                 self.chain(kind, label, source),
                 n_events,
-                self.edges,
+                self.fine_edges if is_data else self.edges,
                 jobs=self.jobs,
                 chunk=self.chunk,
                 progress=bar.update,
             )
+        counts, n_bins = spectra.entries.astype(np.float64), len(self.edges) - 1
         return Sample(
             label,
-            spectra.entries.astype(np.float64),
-            expected_events(spectra.weights, spectra.weights2, scale),
+            summed(counts, n_bins),
+            expected_events(summed(spectra.weights, n_bins), summed(spectra.weights2, n_bins), scale),
             spectra.cutflow,
             spectra.cutflow.weights * scale,
             source.cross_section,
             source.cross_section_error,
             n_events,
             source.overflow,
+            counts if is_data else None,
         )
 
-    def _bar(self, total: int, text: str) -> Any:
+    def bar(self, total: int, text: str) -> Any:
+        """Return a progress bar, silent for a quiet run and where nobody watches."""
         return tqdm(
             total=total, desc=f"{text:32s}", unit="event", unit_scale=True, disable=True if self.quiet else None
         )
@@ -184,7 +201,7 @@ class Producer:
             parts.append(self.run("simulation", label, generator, one.simulated, scale))
         return _joined(process.label(), parts)
 
-    def generated_spectrum(self, process: ProcessOptions) -> Pieces:
+    def generated_spectrum(self, process: ProcessOptions, n_cross_section: int = 2**22) -> Pieces:
         """Return dsigma/dm [nb/GeV] of a process within its generator cuts per bin, smooth on either side of the gap.
 
         From the cross sections of narrow slices of mass, which no detector simulation limits in number. Inside the
@@ -202,7 +219,7 @@ class Producer:
                 continue
             n = max(round((last - first) / SLICE_WIDTH), 12)
             edges = np.linspace(first, last, n + 1)
-            sigma, error = self._slices(process, edges)
+            sigma, error = self._slices(process, edges, n_cross_section)
             width = np.diff(edges)
             centre = 0.5 * (edges[1:] + edges[:-1])
             # the errors are a few 1e-4: here a high order follows the shape
@@ -210,13 +227,13 @@ class Producer:
             fits.append(smooth(centre, values, variances, half_width=half, bins_per_order=3).at(bins))
         return Pieces(tuple(fits))
 
-    def _slices(self, process: ProcessOptions, edges: Floats) -> tuple[Floats, Floats]:
-        """Return cross sections of a process in slices of mass and their errors [nb]."""
+    def _slices(self, process: ProcessOptions, edges: Floats, n_points: int) -> tuple[Floats, Floats]:
+        """Return cross sections of a process in slices of mass and their errors [nb], from n_points each."""
 
         def measure(low: float, high: float) -> tuple[float, float]:
             one = replace(process, mass_min=low, mass_max=high)
             label = f"{process.label()}#{low:.6g}"
-            generator = self.generator("spectrum", one, label, weighted=True, n_cross_section=2**22, n_scan=2**17)
+            generator = self.generator("spectrum", one, label, weighted=True, n_cross_section=n_points, n_scan=2**17)
             return generator.cross_section, generator.cross_section_error
 
         with ThreadPoolExecutor(self.jobs) as executor:
@@ -228,7 +245,7 @@ class Producer:
         generator = self.generator("data", process, process.label(), weighted=False)
         mean = np.array([self.luminosity * PER_FB * generator.cross_section])
         n_events = int(poisson_numbers(mean, self.seed_of("data/number", process.label()))[0])
-        return self.run("data", process.label(), generator, n_events, 1.0)
+        return self.run("data", process.label(), generator, n_events, 1.0, is_data=True)
 
     def signal(self, mass: float, epsilon: float) -> list[Sample]:
         """Return an injected dark photon, one sample per lepton, as pseudo-data event by event."""
@@ -238,7 +255,7 @@ class Producer:
             generator = self.dark_photon("signal", label, mass, lepton, cuts, epsilon=epsilon)
             mean = np.array([self.luminosity * PER_FB * generator.cross_section])
             n_events = int(poisson_numbers(mean, self.seed_of("signal/number", label))[0])
-            samples.append(self.run("signal", label, generator, n_events, 1.0))
+            samples.append(self.run("signal", label, generator, n_events, 1.0, is_data=True))
         return samples
 
     def process(self, name: str) -> ProcessOptions:
@@ -267,26 +284,3 @@ class Producer:
             order=cuts.order,
             **options,
         )
-
-    def signal_shape(self, channel: str) -> SignalShape:
-        """Return containment and mass resolution of a channel from dark-photon samples over the mass range."""
-        low, high = self.search.spectrum.mass_range()
-        n_steps = max(round((high - low) / self.search.signal.mass_step), 6)
-        masses = np.linspace(low, high, n_steps + 1)
-        lepton = "mu" if channel == "mumu" else "e"
-        cuts = self.process("mumu_isr" if channel == "mumu" else "ee_bhabha")
-        n_events = self.search.signal.events
-        with self._bar(n_events * len(masses), f"containment {channel}") as bar, ThreadPoolExecutor(self.jobs) as pool:
-
-            def fitted_masses(mass: float) -> Floats:
-                label = f"{channel}#{mass:.6f}"
-                generator = self.dark_photon("containment", label, mass, lepton, cuts)
-                # selected wherever it is reconstructed: no truncation at the ends of the range
-                chain = self.chain("containment", label, generator, (0.0, self.card.beam.sqrt_s))
-                events = chain(0, n_events).events
-                bar.update(n_events)
-                found: Floats = events.mass[events.channel == CHANNELS.index(channel)]
-                return found
-
-            fitted = list(pool.map(fitted_masses, masses.tolist()))
-        return signal_shape(masses, fitted, self.centre, self.search.spectrum.bin_width)

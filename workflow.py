@@ -13,12 +13,13 @@ from .analysis.search_card import Search, load_search
 from .analysis.spectrum import Spectrum, read_spectra
 from .analysis.table import write_table
 from .checks import check_output, check_output_folder
-from .expectations import MODES, PseudoData
+from .expectations import MODES
 from .expectations import pseudo_data as make_pseudo_data
-from .geometry.card import Card, card_hash, load_card
+from .geometry.card import Card, load_card
+from .hunting import hunting
 from .limit_inputs import Corrections, channel_inputs, measured_spectra, simulate_corrections, spectra_of_counts
 from .pipeline import CHUNK, default_jobs
-from .results import SearchResult, fill_folder, write_folder
+from .results import SearchResult, fill_folder, search_manifest, write_folder
 from .rng import check_seed
 from .samples import FileSource, Producer, Sample
 
@@ -187,9 +188,16 @@ def search(
     channels = channel_inputs(spectra, corrections, setting.search)
     limits = _limits(channels, setting.search)
     expected = _limits([asimov(channel) for channel in channels], setting.search)
-    _timed(timings, "limits", start)
-    manifest = _manifest(setting, pseudo_data if made else str(data), inject, simulated, made, channels, timings)
-    result = SearchResult(setting.search, limits, expected, channels, manifest, target)
+    start = _timed(timings, "limits", start)
+    hunted = hunting(setting.producer, spectra, channels, expected, corrections, simulated, made, set(setting.external))
+    _timed(timings, "bump_hunt", start)
+    asked = {
+        "pseudo_data": pseudo_data if made else str(data),
+        "inject": inject,
+        "external": sorted(setting.external),
+    }
+    manifest = search_manifest(setting.producer, asked, simulated, made, channels, hunted, timings)
+    result = SearchResult(setting.search, limits, expected, channels, manifest, target, hunted)
     if target is not None:
         write_folder(
             target,
@@ -226,47 +234,3 @@ def limits_of_spectra(
     limits = _limits(channels, search)
     write_table(output, limits, [f"search {search.name}, card {setting.card.name}, seed {seed}"])
     return limits
-
-
-def _manifest(
-    setting: Setting,
-    mode: str,
-    inject: str | None,
-    simulated: dict[str, Sample],
-    made: PseudoData | None,
-    channels: list[ChannelInput],
-    timings: dict[str, float],
-) -> dict[str, Any]:
-    from importlib.metadata import version
-
-    producer = setting.producer
-    samples = made.samples if made else []
-    return {
-        "besfast": version("besfast"),
-        "search": setting.search.name,
-        "search_hash": setting.search.digest(),
-        "card": setting.card.name,
-        "card_hash": card_hash(setting.card),
-        "luminosity_fb": producer.luminosity,
-        "pseudo_data": mode,
-        "inject": inject,
-        "external": sorted(setting.external),
-        "seed": str(producer.seed),
-        "seeds": {name: str(seed) for name, seed in sorted(producer.seeds.items())},
-        "simulation": {label: sample.report() for label, sample in simulated.items()},
-        "data": {sample.label: sample.report() for sample in samples},
-        "expectation": {label: one.report() for label, one in (made.drawn if made else {}).items()},
-        "background": {
-            channel.channel: {
-                "model": channel.background.model,
-                "order": list(channel.background.order),
-                "deviance": float(channel.background.deviance),
-                "degrees_of_freedom": int(channel.background.dof),
-                "p_value": float(channel.background.p_value),
-                "background_ok": bool(channel.background.background_ok),
-                "converged": bool(channel.background.converged),
-            }
-            for channel in channels
-        },
-        "timings_s": timings,
-    }

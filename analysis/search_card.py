@@ -58,6 +58,28 @@ class LimitOptions(Section):
     delta: float = quantity("", "(0, 100]")
     bounded: bool = True
     window: int = quantity("bins", "[0, 20]", default=0)
+    order: tuple[int, ...] | None = quantity("", "[0, 12]", default=None)
+
+
+@dataclass(frozen=True)
+class WindowOptions(Section):
+    """Sliding window of a channel: half its width, and the order of the polynomial in it."""
+
+    half_width: float = quantity("GeV", "(0, 10]")
+    order: int = quantity("", "[0, 12]")
+
+
+@dataclass(frozen=True)
+class BumpHuntOptions(Section):
+    """Profile-likelihood scan in narrow bins: its bins, masses, windows and conventions."""
+
+    mumu: WindowOptions
+    ee: WindowOptions
+    bin_width: float = quantity("GeV", "(0, 1]")
+    step: float = quantity("GeV", "(0, 1]")
+    confidence: float = quantity("", "[0.5, 1)", default=0.90)
+    toys: int = quantity("", "[1, 1e6]", default=100)
+    projection: float = quantity("fb^-1", "(0, 1e5]", default=20.3)
 
 
 @dataclass(frozen=True)
@@ -133,6 +155,22 @@ class Search(Section):
     process: tuple[ProcessOptions, ...]
     annihilation: ProcessOptions
     luminosity: float = quantity("fb^-1", "(0, 1e5]")
+    bump_hunt: BumpHuntOptions | None = None
+
+    def check(self) -> None:
+        """Raise SchemaError unless the bins of the spectra are whole numbers of those of the bump hunt."""
+        if self.bump_hunt is None:
+            return
+        ratio = self.spectrum.bin_width / self.bump_hunt.bin_width
+        whole = ratio > 0.5 and abs(ratio - round(ratio)) < 1e-6
+        text = f"allowed a whole fraction of spectrum.bin_width = {self.spectrum.bin_width} [GeV]"
+        require(whole, f"bump_hunt.bin_width = {self.bump_hunt.bin_width}, {text}")
+
+    def fine_edges(self) -> Floats:
+        """Return the edges of the narrow bins that data are counted in; without a bump hunt those of the spectra."""
+        if self.bump_hunt is None:
+            return self.spectrum.edges()
+        return bin_edges(self.spectrum.mass_low, self.spectrum.mass_high, self.bump_hunt.bin_width)
 
     def digest(self) -> str:
         """Return the sha256 of all values of the search."""

@@ -18,21 +18,25 @@ PYPROJECT = TESTS.parent / "pyproject.toml"
 ROOMS = ("exchange", "geometry", "detector", "sim", "reco", "analysis", "validation")
 
 # a floor may import what is below it, and its own room
-FLOORS = {"exchange": 0, "geometry": 1, "detector": 2, "sim": 3, "reco": 3, "analysis": 4, "validation": 10}
+FLOORS = {"exchange": 0, "geometry": 1, "detector": 2, "sim": 3, "reco": 3, "analysis": 4, "validation": 14}
 UPPER = {
     "pipeline": 5,
     "samples": 6,
+    "signals": 7,
     "expectations": 7,
-    "limit_inputs": 7,
-    "results": 8,
-    "workflow": 9,
-    "verb": 9,
-    "file_verbs": 10,
-    "limit_verbs": 10,
     "limit_options": 5,
-    "commands": 11,
-    "cli": 12,
-    "__main__": 13,
+    "limit_inputs": 8,
+    "bump_hunt_inputs": 9,
+    "spurious": 10,
+    "hunting": 11,
+    "results": 12,
+    "workflow": 13,
+    "verb": 13,
+    "file_verbs": 14,
+    "limit_verbs": 14,
+    "commands": 15,
+    "cli": 16,
+    "__main__": 17,
 }
 # files beyond 300 lines, each with the reason why it is not two
 LONG_FILES = {

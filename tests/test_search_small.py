@@ -18,6 +18,18 @@ SMALL = {
     "mass_step = 0.1 ": "mass_step = 0.3 ",
     "events = 20000": "events = 2048",
 }
+FIGURES = ("spectra", "residuals", "epsilon", "bump_hunt", "spurious_signal")
+TABLES = (
+    "cutflow",
+    "spectra",
+    "limits",
+    "expected_limits",
+    "bump_hunt",
+    "bump_hunt_projection",
+    "gain",
+    "spurious_signal",
+    "systematics",
+)
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +57,8 @@ def result(small, tmp_path_factory):
 
 def test_folder_holds_everything(result):
     names = {path.name for path in result.out.iterdir()}
-    figures = {f"{stem}.{kind}" for stem in ("spectra", "residuals", "epsilon") for kind in ("png", "pdf")}
-    assert names == figures | {"cutflow.csv", "spectra.csv", "limits.csv", "expected_limits.csv", "manifest.json"}
+    figures = {f"{stem}.{kind}" for stem in FIGURES for kind in ("png", "pdf")}
+    assert names == figures | {f"{stem}.csv" for stem in TABLES} | {"manifest.json"}
     limits = rows(result.out / "limits.csv")
     assert len(limits) == 4 * 165
     needed = (
@@ -86,6 +98,41 @@ def test_injected_signal_stands_out(result):
     assert pull.max() > 6.0
 
 
+def test_bump_hunt_finds_the_injected_signal(result):
+    """Mass within the resolution, epsilon^2 within three of its errors, in the same events as the counting."""
+    table = rows(result.out / "bump_hunt.csv")
+    names = {row["limit"] for row in table}
+    assert names == {"bounded_two_sided_90", "cls_90", "cls_95"}
+    first = [row for row in table if row["limit"] == "bounded_two_sided_90"]
+    assert len(first) == 660
+    best = max(first, key=lambda row: float(row["z"]))
+    assert float(best["mass"]) == pytest.approx(2.505, abs=0.004)
+    assert float(best["epsilon2_hat"]) == pytest.approx(4e-4, abs=3.0 * float(best["epsilon2_error"]) + 2e-5)
+    bands = [float(best[f"expected_epsilon_{n}"]) for n in ("minus_2", "minus_1", "median", "plus_1", "plus_2")]
+    assert bands == sorted(bands)
+    assert float(best["epsilon_up"]) ** 2 == pytest.approx(float(best["epsilon2_up"]))
+    manifest = json.loads((result.out / "manifest.json").read_text())["bump_hunt"]
+    assert manifest["note"] == ""
+    assert manifest["failed"] == 0
+    assert manifest["largest_excess"]["mass"] == float(best["mass"])
+    assert set(manifest["verdicts"]) == {"mumu", "ee"}
+    narrow = sum(channel.counts.sum() for channel in result.hunted.hunt.model.channels)
+    assert narrow == sum(channel.n.sum() for channel in result.channels)
+
+
+def test_sliding_windows_are_free_of_spurious_signal(result):
+    """At a sixtieth of the luminosity, a bias far below the 0.2 sigma that are allowed."""
+    for (luminosity, model, _), found in result.hunted.spurious.found.items():
+        if luminosity < 1.0 and model == "sliding_window":
+            assert found.largest < 0.05
+
+
+def test_bump_hunt_expects_more_than_counting(result):
+    """The template and the weights of the channels gain in every region."""
+    gain = [row for row in rows(result.out / "gain.csv") if row["combination"] == "joint"]
+    assert all(float(row["gain"]) > 1.0 for row in gain)
+
+
 def test_counts_are_integers_and_limits_are_finite(result):
     for channel in result.channels:
         assert np.array_equal(channel.n, np.round(channel.n))
@@ -96,7 +143,7 @@ def test_counts_are_integers_and_limits_are_finite(result):
 def test_threads_and_chunks_change_no_bit(small, result, tmp_path):
     """limits.csv of one thread and another chunk is the same file, bit for bit."""
     other = besfast.search(small, out=tmp_path / "other", seed=3, jobs=1, chunk=4096, inject="2.505:0.02")
-    for name in ("limits.csv", "expected_limits.csv", "spectra.csv", "cutflow.csv"):
+    for name in ("limits.csv", "expected_limits.csv", "spectra.csv", "cutflow.csv", "bump_hunt.csv"):
         assert (other.out / name).read_bytes() == (result.out / name).read_bytes(), name
 
 
@@ -118,6 +165,8 @@ def test_measured_spectrum_in_place_of_pseudo_data(small, result, tmp_path):
     path.write_text("\n".join(lines) + "\n")
     again = besfast.search(small, out=tmp_path / "again", seed=3, jobs=2, data=path)
     assert np.array_equal(again.limits["epsilon_up"], result.limits["epsilon_up"])
+    assert "10 MeV" in again.manifest["bump_hunt"]["note"]
+    assert again.hunted.hunt.bin_width == pytest.approx(0.01)
     gap = [row for row in rows(again.out / "spectra.csv") if row["n"] == "nan"]
     assert len(gap) == 2 * 25
     with pytest.raises(ValueError, match="inject"):

@@ -7,6 +7,7 @@ from typing import Any
 from ..checks import check_output_folder
 from ..rng import check_seed
 from .check import Check, Settings
+from .dressed_spectrum import dressed_spectrum
 from .final_state import final_state
 from .interference import interference
 from .jpsi_peak import jpsi_peak
@@ -29,6 +30,7 @@ def all_checks(settings: Settings, files: Files) -> list[Check]:
         *propagators(settings),
         *final_state(settings),
         *radiation(settings),
+        *dressed_spectrum(settings),
         *jpsi_peak(settings),
         *new_processes(settings),
         *samples(settings, files),

@@ -1,0 +1,121 @@
+"""Everything a search does beside its counting: bump hunt, spurious signals, the gain, a projection, the verdicts."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .analysis.background_choice import ALLOWED_SPURIOUS, judge
+from .analysis.bump_hunt.model import build_model
+from .analysis.bump_hunt.scan import scan
+from .analysis.channel import ChannelInput
+from .analysis.combination import Table
+from .analysis.hunt_tables import gain_table, hunt_table
+from .analysis.search_card import Search
+from .analysis.spectrum import Spectrum, counts_on, search_bins
+from .arrays import Floats
+from .bump_hunt_inputs import Hunt, hunt, hunt_channels, narrow_spectra
+from .event import CHANNELS
+from .expectations import PseudoData
+from .limit_inputs import Corrections
+from .samples import Producer, Sample
+from .spurious import Spurious, noise_free, spurious_signals
+
+
+class Hunted(NamedTuple):
+    """A bump hunt with what belongs to it; tables are those of the output, `projection` the expected limits later."""
+
+    hunt: Hunt
+    table: Table
+    gain: Table
+    projection: Table
+    spurious: Spurious
+    verdicts: dict[str, Any]
+    note: str
+
+    def report(self) -> dict[str, Any]:
+        """Return what the manifest says of the bump hunt and of the background models."""
+        return {
+            **self.hunt.report(),
+            "note": self.note,
+            "verdicts": self.verdicts,
+            "spurious_signal": self.spurious.report(),
+            "allowed_spurious_signal": ALLOWED_SPURIOUS,
+        }
+
+    def summary(self) -> list[str]:
+        """Return lines: largest excess, gain over counting, background models that fail their test."""
+        found = self.hunt.report()["largest_excess"]
+        lines = [
+            f"bump hunt: largest excess {found['z_local']:.2f} sigma at {found['mass']:.4f} GeV, global "
+            f"p = {found['p_global']:.2g}"
+        ]
+        for i, name in enumerate(self.gain["combination"].tolist()):
+            low, high = self.gain["mass_low"][i], self.gain["mass_high"][i]
+            if name == "sum":
+                counting, better = self.gain["epsilon_counting"][i], self.gain["epsilon_bump_hunt"][i]
+                lines.append(
+                    f"expected epsilon from {low:g} to {high:g} GeV: single bins {counting:.3e}, "
+                    f"bump hunt {better:.3e}, gain {self.gain['gain'][i]:.2f}"
+                )
+        for name, verdict in self.verdicts.items():
+            lines.extend(f"{name}: {reason}" for reason in verdict["reasons"])
+        return lines
+
+
+def hunting(
+    producer: Producer,
+    spectra: dict[str, Spectrum],
+    inputs: list[ChannelInput],
+    expected: Table,
+    corrections: Corrections,
+    simulated: dict[str, Sample],
+    made: PseudoData | None,
+    external: set[str],
+) -> Hunted | None:
+    """Return the bump hunt of a search on the same events as its counting; None where the search asks for none.
+
+    Without pseudo-data of its own (`made` None: a measured spectrum) it runs on the bins that it is given.
+    """
+    search, jobs = producer.search, producer.jobs
+    options = search.bump_hunt
+    if options is None:
+        return None
+    if made is not None:
+        given, note = narrow_spectra(made.fine, search), ""
+    else:
+        bins = search_bins(search.spectrum.edges(), search.spectrum.gap)
+        given = {name: Spectrum(bins, counts_on(one, bins), name) for name, one in spectra.items()}
+        note = f"measured spectra have bins of {1e3 * search.spectrum.bin_width:g} MeV: the bump hunt uses these"
+    masses, channels = hunt_channels(given, inputs, corrections, search, options, jobs)
+    found = hunt(masses, channels, options, producer.seed, jobs)
+    table = hunt_table(found.result, [channel.name for channel in channels])
+    template = noise_free(producer, simulated, made.drawn if made else {}, external, corrections)
+    luminosities = {producer.luminosity: 1.0, options.projection: options.projection / producer.luminosity}
+    spurious = spurious_signals(template, inputs, corrections, masses, channels, search, luminosities)
+    projection = _projection(found, template, search, options.projection / producer.luminosity)
+    projection["luminosity"] = np.full(projection["mass"].size, options.projection)
+    verdicts: dict[str, Any] = {}
+    for one in inputs:
+        at_home = spurious.found[producer.luminosity, one.background.model, one.channel]
+        verdicts[one.channel] = judge(one.background, at_home)._asdict()
+    gain = gain_table(masses, found.expected, expected)
+    return Hunted(found, table, gain, projection, spurious, verdicts, note)
+
+
+def _projection(found: Hunt, template: Floats, search: Search, scale: float) -> Table:
+    """Return the expected limits of the two-sided profile likelihood on `scale` times the noise-free expectation."""
+    channels = found.model.channels
+    every = search_bins(search.fine_edges(), None)
+    at = np.searchsorted(every.mass_low, channels[0].bins.mass_low - 1e-9)
+    n_fine = max(round(found.bin_width / (search.fine_edges()[1] - search.fine_edges()[0])), 1)
+    scaled = [
+        channel._replace(
+            counts=scale * np.sum([template[CHANNELS.index(channel.name), at + k] for k in range(n_fine)], axis=0),
+            signal_yield=scale * channel.signal_yield,
+            component=None if channel.component is None else scale * channel.component,
+        )
+        for channel in channels
+    ]
+    convention = next(iter(found.result.limits.values())).convention
+    result = scan(build_model(found.model.masses, scaled), conventions=(convention,))
+    return hunt_table(result, [channel.name for channel in scaled])
