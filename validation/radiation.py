@@ -1,25 +1,22 @@
-"""Any number of photons from the beams: K(m), soft cut, recoil mass, dressed spectra."""
+"""Any number of photons from the beams: K(m), soft cut, recoil mass."""
 
 import math
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from ..arrays import Floats
-from ..constants import ALPHA, JPSI_MASS, M_E, M_MU, PI, PSI2S_MASS
+from ..constants import ALPHA, JPSI_MASS, M_E, PI, PSI2S_MASS
 from ..sim.generate import Generator
-from ..sim.radiative.line_shape import line_shape
 from ..sim.radiative.radiation import VERTEX_CORRECTION
-from ..sim.radiative.radiator import born_leptons, narrow_cross_section, radiator
+from ..sim.radiative.radiator import narrow_cross_section, radiator
+from ..sim.radiative.reweighting import radiation_weight
 from ..sim.radiative.structure_function import beam_radiator, structure_function
 from .check import Check, Curve, Panel, Result, Settings
-from .closed_forms import integrals
 from .comparison import Comparison, bounded
-from .leading_order import ACCEPTANCE, SQRT_S, Spectrum, compare_spectra, generated_spectrum, spectrum_panel
+from .leading_order import ACCEPTANCE, SQRT_S, generated_spectrum
 from .observables import generated_chunks, observe
-from .propagators import squared
 from .references import reference_table
 
 TOPIC = "radiation from the beams"
@@ -235,43 +232,21 @@ def _events(settings: Settings) -> Result:
     return Result(rows, [])
 
 
-def _dressed(settings: Settings) -> Result:
-    """Compare the spectrum with vacuum polarisation and resonances with radiator, Born and |F|^2."""
-    line = line_shape("mu")
-
-    def spectrum(mass: Floats) -> Floats:
-        x = 1.0 - mass**2 / SQRT_S**2
-        many = np.interp(mass, grid, factor) * radiator(x, SQRT_S)
-        density: Floats = 2.0 * mass / SQRT_S**2 * many * born_leptons(mass, M_MU) * squared(line, mass)
-        return density
-
-    results = []
-    narrow = np.concatenate([np.linspace(3.05, 3.09, 9), np.linspace(3.092, 3.102, 6), np.linspace(3.105, 3.15, 10)])
-    for edges, panel in (
-        (np.linspace(1.5, 3.0, 16), spectrum_panel("radiation", "vacuum polarisation")),
-        (narrow, spectrum_panel("radiation", r"$J/\psi$ and continuum")),
-    ):
-        grid = np.linspace(edges[0], edges[-1], 31)
-        factor = inclusive_factor(grid, SQRT_S)
-        ours = generated_spectrum("mumu_isr", edges, settings, _TRIALS, order="ll", final_state_radiation=False)
-        value = _around_poles(spectrum, edges)
-        exact = Spectrum(edges, value, np.zeros_like(value))
-        source = "radiator of structure functions times Born times |F|^2"
-        results.append(
-            compare_spectra("mumu_isr, dressed", ours, exact, source, CONVOLUTION_TOLERANCE, panel, r"$\mu\mu\gamma$")
-        )
-    return Result([row for one in results for row in one.rows], [c for one in results for c in one.curves])
-
-
-def _around_poles(spectrum: Any, edges: Floats) -> Floats:
-    """Return integrals over bins, in sub-intervals that shrink towards the J/psi, which is 93 keV wide."""
-    total = np.zeros(len(edges) - 1)
-    for i, (low, high) in enumerate(pairwise(edges.tolist())):
-        steps = np.geomspace(1e-6, 0.2, 120)
-        cuts = np.concatenate([JPSI_MASS - steps[::-1], [JPSI_MASS], JPSI_MASS + steps])
-        inner = np.unique(np.concatenate([[low], cuts[(cuts > low) & (cuts < high)], [high]]))
-        total[i] = integrals(spectrum, inner).sum()
-    return total
+def _reweighted(settings: Settings) -> Result:
+    """Compare events of one photon, weighed with K(m), with events of any number of photons: the cheap cross-check."""
+    rows, n = [], settings.size(2**18)
+    for low in (1.5, 2.0, 3.0):
+        options: dict[str, Any] = {"mass_min": low, "mass_max": low + 0.1}
+        one = Generator("mumu_isr", seed=settings.seed_of("weights", f"{low:g}"), n_cross_section=n, **options)
+        weights = radiation_weight(one.events(0, n))
+        value = one.cross_section * float(weights.mean())
+        error = one.cross_section_error * float(weights.mean())
+        many = generated_spectrum("mumu_isr", np.array([low, low + 0.1]), settings, 2 * n, **PLAIN)
+        quantity = f"sigma, one photon with weights K(m), {low:g} < m < {low + 0.1:g} GeV"
+        expected = float(many.value[0]), float(many.error[0])
+        source = "mumu_isr of order ll"
+        rows.append(Comparison("mumu_isr", quantity, value, error, *expected, "nb", CONVOLUTION_TOLERANCE, source))
+    return Result(rows, [])
 
 
 def radiation(settings: Settings) -> list[Check]:
@@ -282,5 +257,5 @@ def radiation(settings: Settings) -> list[Check]:
         Check(TOPIC, "K of other pairs", partial(_other_pairs, settings)),
         Check(TOPIC, "soft cut", partial(_soft_cut, settings)),
         Check(TOPIC, "events", partial(_events, settings)),
-        Check(TOPIC, "dressed spectrum", partial(_dressed, settings)),
+        Check(TOPIC, "weights K(m)", partial(_reweighted, settings)),
     ]
