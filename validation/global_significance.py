@@ -66,5 +66,5 @@ def _compare(settings: Settings) -> Result:
     highest = many.z.max(axis=1)
     median = float(np.median(highest))
     text, error = "median of the highest Z", 1.2533 * float(highest.std()) / math.sqrt(n_many)
-    rows.append(Comparison(subject, text, median, error, 0.0, 0.0, "sigma", None, "background only"))
+    rows.append(Comparison(subject, text, median, error, math.nan, math.nan, "sigma", None, "background only"))
     return Result(rows, [], lines)
