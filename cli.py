@@ -246,6 +246,22 @@ def _validate(verbs: Any) -> None:
     _seed(statistics)
     _common(statistics, output=False)
 
+    backgrounds = what.add_parser(
+        "backgrounds",
+        help="what the search neglects: toys and bounds per process and channel",
+        description="Write backgrounds.csv, backgrounds_regions.csv and backgrounds.md.",
+    )
+    backgrounds.add_argument(
+        "--out", default="besfast-backgrounds", metavar="DIR", help="folder (default: %(default)s)"
+    )
+    backgrounds.add_argument("--search", default="besiii_dark_photon", metavar="NAME|PATH", help="a search TOML")
+    backgrounds.add_argument("--card", metavar="NAME|PATH", help="detector card (default: the search's)")
+    backgrounds.add_argument("--events", type=int, default=2**18, metavar="N", help="per toy (default: %(default)s)")
+    backgrounds.add_argument("--hadrons", metavar="FILE", help="hadronic events in place of the packaged result")
+    backgrounds.add_argument("--cross-section", type=float, metavar="NB", help="cross section of these events [nb]")
+    _seed(backgrounds)
+    _common(backgrounds, output=False)
+
 
 def _inspect(verbs: Any) -> None:
     verb = verbs.add_parser("inspect", help="what a file holds: columns, units, provenance")

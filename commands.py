@@ -84,6 +84,9 @@ def generate(options: argparse.Namespace) -> None:
     if np.isnan(generator.cross_section):
         sigma = "no cross section"
     say(options, f"{options.process}: {n_events} events, seed {options.seed}, {sigma} -> {options.output}")
+    if generator.overflow > 0.0:
+        share = f"{generator.overflow:.1e} of the events have a weight above the maximum, they are accepted once"
+        say(options, f"unweighting efficiency {generator.efficiency:.3f}; {share}")
 
 
 def simulate(options: argparse.Namespace) -> None:

@@ -8,10 +8,7 @@ library. Both are compiled by numba with the same options; only the form differs
 """
 
 import math
-import platform
-import time
 import types
-from collections.abc import Callable
 from typing import Any
 
 import numba
@@ -28,31 +25,12 @@ from besfast.rng import DEDX_STREAM, TOF_STREAM, TRACK_STREAM, key, normal2, uni
 from besfast.sim import counters, tracks
 from besfast.sim.generate import Generator
 from besfast.sim.simulate import simulate
+from timing import processor, seconds
 
 EVENTS = 65_536
 REPETITIONS = 7
 CARD = load_card("besiii")
 K0, K1 = key(2)
-
-
-def seconds(task: Callable[[], Any]) -> float:
-    """Return the shortest thread time of several runs, after one that compiles."""
-    task()
-    best = math.inf
-    for _ in range(REPETITIONS):
-        start = time.thread_time()
-        task()
-        best = min(best, time.thread_time() - start)
-    return best
-
-
-def processor() -> str:
-    """Return the name of the processor."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:
-            return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def chain(process: str) -> dict[str, float]:
@@ -72,7 +50,7 @@ def chain(process: str) -> dict[str, float]:
             reconstruct(simulate(generator.events(0, EVENTS), CARD, seed=2), CARD), cuts, mass_range
         ),
     }
-    return {name: 1e9 * seconds(step) / EVENTS for name, step in steps.items()}
+    return {name: 1e9 * seconds(step, REPETITIONS) / EVENTS for name, step in steps.items()}
 
 
 # --- the plain loop -------------------------------------------------------------------------------------------------

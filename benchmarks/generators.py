@@ -8,10 +8,10 @@ of a pair with one photon, 0.7 million with any number of photons, 0.7 million B
 
 import argparse
 import platform
-import time
 from typing import Any
 
 from besfast.sim.generate import Generator
+from timing import processor, seconds
 
 EVENTS = 16384
 #: Process, order, options, and the rate that is required [million events per second].
@@ -37,12 +37,7 @@ CASES: tuple[tuple[str, str, dict[str, Any], float | None], ...] = (
 def measure(process: str, order: str, options: dict[str, Any], best_of: int) -> tuple[float, Generator]:
     """Return the thread time per event [ns], and the generator."""
     generator = Generator(process, seed=1, order=order, **options)
-    generator.events(0, EVENTS)
-    best = float("inf")
-    for number in range(1, best_of + 1):
-        start = time.thread_time()
-        generator.events(number * EVENTS, EVENTS)
-        best = min(best, time.thread_time() - start)
+    best = seconds(lambda: generator.events(0, EVENTS), best_of)
     return 1e9 * best / EVENTS, generator
 
 
@@ -51,7 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--best-of", type=int, default=7)
     best_of = parser.parse_args().best_of
-    print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, {EVENTS} events a call")
+    print(f"{processor()}, Python {platform.python_version()}, {EVENTS} events a call")
     print(f"{'process':24s} {'order':6s} {'ns':>7s} {'M/s':>7s} {'wanted':>7s} {'efficiency':>10s} {'overflow':>9s}")
     for process, order, options, wanted in CASES:
         time_per_event, generator = measure(process, order, options, best_of)

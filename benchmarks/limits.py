@@ -5,32 +5,16 @@
 165 000 limits are 165 bins of 1000 pseudo-experiments; the aim for a Gaussian background and efficiency is 0.5 s.
 """
 
-import math
-import time
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 from besfast.analysis.background import fit_background
 from besfast.analysis.joint import joint_limit
 from besfast.analysis.limit import poisson_limit
 from besfast.analysis.rolke_models import Counted, Gaussian, Sideband, rolke_limit
 from besfast.analysis.spectrum import bin_edges, search_bins
+from timing import seconds
 
 LIMITS = 165_000
-REPETITIONS = 5
 AIM = 0.5
-
-
-def seconds(task: Callable[[], Any]) -> float:
-    """Return the shortest thread time of several runs, after one that compiles."""
-    task()
-    best = math.inf
-    for _ in range(REPETITIONS):
-        start = time.thread_time()
-        task()
-        best = min(best, time.thread_time() - start)
-    return best
 
 
 def limits() -> dict[str, float]:
@@ -62,7 +46,7 @@ def backgrounds() -> dict[str, float]:
         counts = rng.poisson(level * shape)
         fit = fit_background(bins, counts)
         word = f"background, {level:g} per bin, {np.count_nonzero(fit.refitted)} refitted"
-        found[word] = seconds(lambda counts=counts: fit_background(bins, counts))  # type: ignore[misc]
+        found[word] = seconds(lambda counts=counts: fit_background(bins, counts))
     return found
 
 

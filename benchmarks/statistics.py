@@ -6,7 +6,6 @@ Thread time, the best of several. The spectra are invented, with the shape of th
 5e4 (ee) counts per 10 MeV, bins of 2 MeV, windows of +-150 MeV with polynomials of order 4, 165 masses.
 """
 
-import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +21,7 @@ from besfast.analysis.bump_hunt.templates import signal_shape
 from besfast.analysis.bump_hunt.toys import scan_toys
 from besfast.analysis.spectrum import bin_edges, search_bins
 from besfast.rng import key
+from timing import seconds
 
 BINS = search_bins(bin_edges(1.5, 3.4, 0.002))
 REPETITIONS = 5
@@ -41,17 +41,6 @@ def model_of(counts: Any, masses: Any, **options: Any) -> Model:
     yields = (1e7 * np.ones(masses.size), 8e6 * np.ones(masses.size))
     names = ("mumu", "ee")
     return build_model(masses, [Channel(n, BINS, c, y, shape, **options) for n, c, y in zip(names, counts, yields)])
-
-
-def seconds(task: Callable[[], Any], repetitions: int = REPETITIONS) -> float:
-    """Return the shortest thread time of several runs, after one that compiles."""
-    task()
-    best = math.inf
-    for _ in range(repetitions):
-        start = time.thread_time()
-        task()
-        best = min(best, time.thread_time() - start)
-    return best
 
 
 def wall(task: Callable[[], Any], repetitions: int = REPETITIONS) -> float:
@@ -135,7 +124,7 @@ def main() -> None:
     print(f"exact scans of {TOYS} toys x {masses.size} masses with limits: {exact:.2f} s, {per:.1f} us each")
     for scale in (0.1, 0.01, 0.001):
         low = model_of(scale * nu, masses)
-        task = seconds(lambda low=low, scale=scale: scan_toys(low, scale * nu, 160, 1), 1)  # type: ignore[misc]
+        task = seconds(lambda low=low, scale=scale: scan_toys(low, scale * nu, 160, 1), 1)
         few = scan_toys(low, scale * nu, 160, 1)
         careful = 100.0 * np.count_nonzero(few.status == 1) / few.status.size
         print(

@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 from besfast.analysis.search_card import load_search
+from besfast.cli import main
 from besfast.constants import (
     ALPHA,
     HBARC2,
@@ -342,3 +343,18 @@ def test_energy_of_the_cross_sections():
     other = dataclasses.replace(card, beam=dataclasses.replace(card.beam, sqrt_s=4.18))
     with pytest.raises(ValueError, match=r"beam.sqrt_s = 4.18, backgrounds are known at 3.773 GeV only"):
         backgrounds.neglected_backgrounds(other, load_search("besiii_dark_photon"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--events", "10"], "events = 10, must be at least 1024"),
+        (["--hadrons", "none.hepmc3"], "none.hepmc3: no such file"),
+        (["--card", "none"], "none: no such card"),
+    ],
+)
+def test_mistakes_of_the_verb(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["validate", "backgrounds", "--out", "new", *arguments]) == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]
+    assert not list(tmp_path.iterdir())

@@ -65,6 +65,10 @@ class Region(NamedTuple):
         return self.upper / self.qed_events
 
 
+#: Fewer events would leave regions of mass without any.
+LEAST_EVENTS = 1024
+
+
 class Background(NamedTuple):
     """One background in one channel; `expected` and `upper` are for all bins of the search."""
 
@@ -189,8 +193,10 @@ def neglected_backgrounds(
     Raises
     ------
     ValueError
-        If the energy of the card is not that of the cross sections.
+        If the energy of the card is not that of the cross sections, or the number of events is below 1024.
     """
+    if n_events < LEAST_EVENTS:
+        raise ValueError(f"events = {n_events}, must be at least {LEAST_EVENTS}")
     if abs(card.beam.sqrt_s - SQRT_S) > NEAR:
         raise ValueError(f"{card.name}: beam.sqrt_s = {card.beam.sqrt_s}, backgrounds are known at {SQRT_S} GeV only")
     known = cross_sections()

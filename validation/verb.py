@@ -10,9 +10,37 @@ from .run import Validation
 def validate(options: argparse.Namespace) -> int:
     """Run a validation, print its summary, and return 1 if a row is off."""
     start = time.perf_counter()
+    if options.what == "backgrounds":
+        _backgrounds(options)
+        return 0
     validation = _statistics(options) if options.what == "statistics" else _generators(options)
     say(options, f"{validation.summary()}\nseed {options.seed}, {time.perf_counter() - start:.0f} s -> {options.out}")
     return 1 if validation.off() else 0
+
+
+def _backgrounds(options: argparse.Namespace) -> None:
+    """Write the table of what the search neglects, and print it."""
+    from ..analysis.search_card import load_search
+    from ..checks import check_output_folder
+    from ..exchange import read_truth
+    from ..geometry.card import load_card
+    from ..results import write_folder
+    from .background_report import write_backgrounds
+    from .backgrounds import neglected_backgrounds
+
+    start, search = time.perf_counter(), load_search(options.search)
+    target = check_output_folder(options.out, overwrite=options.overwrite)
+    card = load_card(options.card or search.card)
+    hadronic = None
+    if options.hadrons is not None:
+        given = {} if options.cross_section is None else {"cross_section": options.cross_section}
+        hadronic = read_truth(options.hadrons, **given)
+    rows = neglected_backgrounds(card, search, options.events, options.seed, jobs_of(options), hadronic)
+    title = f"Backgrounds that search {search.name} neglects, card {card.name}, seed {options.seed}"
+    write_folder(target, options.overwrite, lambda folder: write_backgrounds(folder / "backgrounds", rows, title))
+    for row in rows:
+        say(options, f"{row.process:14s} {row.channel:5s} {row.verdict}")
+    say(options, f"seed {options.seed}, {time.perf_counter() - start:.0f} s -> {options.out}")
 
 
 def _statistics(options: argparse.Namespace) -> Validation:
