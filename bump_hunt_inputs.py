@@ -26,12 +26,17 @@ from .signals import fitted_shapes
 
 
 class Hunt(NamedTuple):
-    """A bump hunt done: its model with the counts, its scan, and how probable its largest excess is anywhere."""
+    """A bump hunt done: its model with the counts, its scan, and how probable its largest excess is anywhere.
+
+    `toys` are those whose fits all converged, `failed_toy_fits` the fits that did not.
+    """
 
     model: Model
     result: ScanResult
     significance: GlobalSignificance
     bin_width: float
+    toys: int
+    failed_toy_fits: int
 
     @property
     def expected(self) -> Floats:
@@ -50,6 +55,8 @@ class Hunt(NamedTuple):
             "nuisances": list(self.model.nuisances),
             "flagged": int(np.count_nonzero(self.result.flags != "")),
             "failed": int(np.count_nonzero(["failed" in str(flag) for flag in self.result.flags])),
+            "toys": self.toys,
+            "failed_toy_fits": self.failed_toy_fits,
             "largest_excess": {
                 "mass": float(self.result.masses[np.nanargmax(self.result.z)]),
                 **{name: float(value) for name, value in self.significance._asdict().items()},
@@ -163,5 +170,6 @@ def hunt(masses: Floats, channels: list[Channel], options: BumpHuntOptions, seed
     result = scan(model, conventions=tuple(conventions))
     own = derive_seed(seed, "bump hunt", "toys")
     toys = scan_toys(model, fitted_background(model), options.toys, own, jobs=jobs)
-    found = global_significance(float(np.nanmax(result.z)), toys.z, model.segment)
-    return Hunt(model, result, found, float(channels[0].bins.width[0]))
+    whole = np.all(np.isfinite(toys.z), axis=1)
+    found = global_significance(float(np.nanmax(result.z)), toys.z[whole], model.segment)
+    return Hunt(model, result, found, float(channels[0].bins.width[0]), int(whole.sum()), toys.failed)
