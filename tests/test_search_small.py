@@ -75,7 +75,8 @@ def test_folder_holds_everything(result):
     fits = [value for value in bhabha.values() if isinstance(value, dict)]
     assert len(fits) == 4
     assert all(fit["p_value"] > 1e-3 for fit in fits)
-    assert all(sample["overflow"] < 1e-5 for sample in manifest["data"].values())
+    # with any number of photons the maximum leaves 1e-4 of the cross section above it (sim/radiative/adaptation.py)
+    assert all(sample["overflow"] < 5e-4 for sample in manifest["data"].values())
 
 
 def test_cutflow_falls_and_ends_in_the_spectrum(result):
