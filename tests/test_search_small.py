@@ -148,6 +148,7 @@ def test_threads_and_chunks_change_no_bit(small, result, tmp_path):
         assert (other.out / name).read_bytes() == (result.out / name).read_bytes(), name
 
 
+@pytest.mark.long
 def test_asimov_is_the_expectation(small):
     """Without fluctuations the observed limit is close to the expected one everywhere the fit describes the shape."""
     asimov = besfast.search(small, out=None, seed=3, jobs=2, pseudo_data="asimov")
