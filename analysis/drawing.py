@@ -51,8 +51,9 @@ def save_figure(figure: "Figure", stem: str | Path) -> list[Path]:
     stem = Path(stem)
     paths = [stem.with_name(stem.name + suffix) for suffix in (".png", ".pdf")]
     with _style():
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # the layout is found: once, and the same for both files
+        if figure.get_layout_engine() is not None:
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")  # the layout is found: once, and the same for both files
         figure.savefig(paths[0], dpi=160, metadata={"Software": None})
         figure.savefig(paths[1], metadata={"Creator": "besfast", "Producer": None, "CreationDate": None})
     return paths

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _COLOURS = ("#003f88", "#c1121f", "#2a9d8f", "#e09f3e", "#8e6bbf", "#5fa8d3", "#8a6d3b", "#222222")
 _COLUMNS = 3
+#: A panel and its margins, the height of its ratios and the gap above them [inches].
+_WIDTH, _HEIGHT = 4.9, 4.7
+_LEFT, _RIGHT, _BOTTOM, _TOP, _RATIO, _GAP = 1.0, 0.15, 0.55, 0.3, 1.05, 0.15
 #: Least half width of the axis of ratios; points beyond the largest are left outside.
 _LEAST, _LARGEST = 2e-4, 0.5
 
@@ -31,17 +34,19 @@ def validation_figure(panels: dict[Panel, list[Curve]]) -> "Figure":
     """Return one figure: a column per panel, rows of at most three, each with its ratios below."""
     columns = min(len(panels), _COLUMNS)
     rows = -(-len(panels) // columns)
-    with new_figure(4.4 * columns + 0.6, 4.6 * rows) as figure:
-        grid = figure.subplots(2 * rows, columns, squeeze=False, height_ratios=(2.4, 1.0) * rows)
+    width, height = columns * _WIDTH, rows * _HEIGHT
+    with new_figure(width, height) as figure:
+        figure.set_layout_engine("none")  # equal panels need no search for a layout, which takes as long as drawing
         labels = list(dict.fromkeys(curve.label for curves in panels.values() for curve in curves))
         colours = {label: _COLOURS[k % len(_COLOURS)] for k, label in enumerate(labels)}
         for k, (panel, curves) in enumerate(panels.items()):
             row, column = divmod(k, columns)
-            _draw(grid[2 * row, column], grid[2 * row + 1, column], panel, curves, colours)
-        for k in range(len(panels), rows * columns):
-            row, column = divmod(k, columns)
-            grid[2 * row, column].remove()
-            grid[2 * row + 1, column].remove()
+            left, size = (column * _WIDTH + _LEFT) / width, (_WIDTH - _LEFT - _RIGHT) / width
+            low = (rows - row - 1) * _HEIGHT + _BOTTOM
+            middle, high = low + _RATIO + _GAP, (rows - row) * _HEIGHT - _TOP
+            top = figure.add_axes((left, middle / height, size, (high - middle) / height))
+            bottom = figure.add_axes((left, low / height, size, _RATIO / height))
+            _draw(top, bottom, panel, curves, colours)
         figure.align_ylabels()
         return figure
 
