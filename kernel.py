@@ -8,11 +8,13 @@ slower). `fastmath` is never used, not even contraction: the same seed must give
 import hashlib
 import math
 import os
+import re
 import struct
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,7 +50,7 @@ def kernel(f: F) -> F:
 def stage(f: F) -> F:
     """Compile a loop over columns, without the GIL, kept on disk between processes."""
     options = {"error_model": "numpy", "nogil": True}
-    directory = _cache_directory()
+    directory = cache_directory(Path(f.__code__.co_filename).resolve())
     if not JIT or directory is None:
         return _njit(**options)(f)  # type: ignore[no-any-return]
     before = _config.CACHE_DIR
@@ -67,34 +69,63 @@ def _user_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
 
 
-def source_hash() -> str:
-    """Return the sha256 of every source file of the package: an edited helper invalidates what was compiled from it."""
+_ROOT = Path(__file__).resolve().parent
+_IMPORT = re.compile(r"^[ \t]*from (\.+)([\w.]*) import (\([^)]*\)|[^\n]*)", re.MULTILINE)
+
+
+@lru_cache(maxsize=1024)
+def _imported(path: Path) -> frozenset[Path]:
+    """Return the files of the package that a source file imports."""
+    found = set()
+    for dots, module, names in _IMPORT.findall(path.read_text()):
+        base = path.parents[len(dots) - 1].joinpath(*module.split("."))
+        for name in ("", *re.findall(r"\w+", names)):
+            target = base / name if name else base
+            found |= {target.with_suffix(".py"), target / "__init__.py"}
+    return frozenset(target for target in found if target.is_file())
+
+
+def source_files(path: Path) -> frozenset[Path]:
+    """Return a source file of the package and all that it imports, directly or not."""
+    found, new = {path}, {path}
+    while new:
+        new = {target for file in new for target in _imported(file)} - found
+        found |= new
+    return frozenset(found)
+
+
+def source_hash(path: Path) -> str:
+    """Return the sha256 of a source file and all that it imports from the package.
+
+    An edited helper invalidates what was compiled from it. A file outside the package (that is, in a folder without
+    `__init__.py`) may import any of its modules and counts with all of them.
+    """
+    inside = path.is_relative_to(_ROOT) and (path.parent / "__init__.py").is_file()
+    files = source_files(path) if inside else {path, *_ROOT.rglob("*.py")}
     digest = hashlib.sha256()
-    root = Path(__file__).parent
-    rooms = ("exchange", "geometry", "detector", "sim", "reco", "analysis", "validation")
-    for path in sorted([*root.glob("*.py"), *(path for room in rooms for path in (root / room).rglob("*.py"))]):
-        digest.update(str(path.relative_to(root)).encode())
-        digest.update(path.read_bytes())
+    for file in sorted(files):
+        digest.update(f"{os.path.relpath(file, _ROOT)} {_digest(file)} ".encode())
     return digest.hexdigest()
 
 
-_directory: list[str | None] = []
+@lru_cache(maxsize=1024)
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _cache_directory() -> str | None:
-    """Return the folder of compiled stages, or None where it cannot be written."""
-    if not _directory:
-        _directory.append(_find_cache_directory())
-    return _directory[0]
-
-
-def _find_cache_directory() -> str | None:
+@lru_cache(maxsize=1024)
+def cache_directory(path: Path) -> str | None:
+    """Return the folder of the stages compiled from a source file, or None where it cannot be written."""
     if not JIT:
         return None
     from llvmlite import binding
 
     cpu = os.environ.get("NUMBA_CPU_NAME") or binding.get_host_cpu_name()
-    key = hashlib.sha256(f"{source_hash()} {numba.__version__} {np.__version__} {cpu}".encode()).hexdigest()
+    try:
+        sources = source_hash(path)
+    except (OSError, UnicodeDecodeError):  # code that was typed, not read from a file
+        return None
+    key = hashlib.sha256(f"{sources} {numba.__version__} {np.__version__} {cpu}".encode()).hexdigest()
     try:
         path = _user_cache() / "besfast" / key[:32]
         path.mkdir(parents=True, exist_ok=True)
