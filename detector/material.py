@@ -1,19 +1,15 @@
-"""Passage of particles through matter: multiple scattering, bremsstrahlung, ionisation, range.
+"""Passage of particles through matter: multiple scattering, ionisation, and what there is to radiate in.
 
 Constants of the materials: Groom, Mokhov and Striganov, At. Data Nucl. Data Tables 78 (2001) 183.
 """
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import Floats, Keys
+from ..arrays import Floats
 from ..constants import M_E
-from ..elementary import exp, log
 from ..geometry.sections import Card, Cylinder
-from ..kernel import kernel, stage
-from ..rng import BREMSSTRAHLUNG_STREAM, normal2, uniform, uniform53, words
 from .arithmetic import exponential, logarithm
 
 _LN10 = 2.302585092994046
@@ -68,49 +64,16 @@ def stopping_power(bg: Floats, mass: float, material: Material) -> Floats:
     return _BETHE * material.density * material.z_over_a / beta2 * np.maximum(bracket - 0.5 * delta, 0.1)
 
 
-@kernel
-def gamma_variate(a: float, u: float, g1: float, g2: float, v1: float, v2: float, v3: float) -> float:
-    """Return a Gamma(a) variate for small a > 0 from a fixed number of draws.
-
-    Gamma(a) = Gamma(1 + a) u^(1/a); u must have 53 bits. Gamma(1 + a) by Marsaglia and Tsang (ACM TOMS 26 (2000) 363):
-    two candidates from normals g and uniforms v, each accepted with probability above 0.95; if both fail (2e-3), an
-    exponential takes their place, which is Gamma(1): the distribution is wrong by less than 1e-3 a.
-    """
-    d = a + 1.0 - 1.0 / 3.0
-    c = 1.0 / math.sqrt(9.0 * d)
-    w1, ok1 = _candidate(d, c, g1, v1)
-    w2, ok2 = _candidate(d, c, g2, v2)
-    larger = w1 if ok1 else (w2 if ok2 else -log(v3))
-    return larger * exp(log(u) / a)
-
-
-@kernel
-def _candidate(d: float, c: float, g: float, v: float) -> tuple[float, bool]:
-    root = max(1.0 + c * g, 1e-3)
-    cube = root * root * root
-    inside = 1.0 + c * g > 1e-3
-    return d * cube, inside & (log(v) < 0.5 * g * g + d - d * cube + d * log(cube))
-
-
-@kernel
-def kept_fraction(thickness: float, u: float, g1: float, g2: float, v1: float, v2: float, v3: float) -> float:
-    """Return E' / E of an electron behind matter of some radiation lengths; 1 without matter.
-
-    -ln(E' / E) is distributed as Gamma(4 t / 3), the form of Bethe and Heitler with the complete-screening spectrum
-    of soft photons (Mo and Tsai, Rev. Mod. Phys. 41 (1969) 205). Against dN/dy = t (4/3 - 4 y/3 + y^2) / y losses
-    above y are right to 3 % for y < 0.1, 6 % too rare at 0.2 and 20 % at 0.5. All that is lost is one photon along
-    the electron.
-    """
-    a = 4.0 / 3.0 * max(thickness, 1e-6)
-    kept = exp(-gamma_variate(a, u, g1, g2, v1, v2, v3))
-    return kept if thickness > 0.0 else 1.0
-
-
 class Radiator(NamedTuple):
-    """Matter that an electron crosses: radius [cm] and thickness [radiation lengths] at 90 degrees."""
+    """Matter that particles cross: radii [cm], thickness [radiation lengths] at 90 degrees, half length [cm].
 
-    radius: float
+    Shells are thin, and both radii are that of the outer face; the gas extends from one to the other.
+    """
+
+    inner: float
+    outer: float
     thickness: float
+    half_length: float
 
 
 def thickness(shell: Cylinder) -> float:
@@ -132,35 +95,14 @@ def touching_shells(card: Card) -> list[list[Cylinder]]:
 
 
 def radiators(card: Card) -> tuple[Radiator, ...]:
-    """Return the radiators in front of the track's curvature measurement, from the inside outwards.
+    """Return the matter in front of the drift chamber's last layer, from the inside outwards; the last one is the gas.
 
-    Shells that touch count as one radiator at their outer radius. The gas is one radiator of half its thickness in the
-    middle: a photon from radius r changes the curvature of the remaining track only.
+    Shells that touch count as one radiator at their outer face.
     """
-    shells = [Radiator(group[-1].r_outer, sum(map(thickness, group))) for group in touching_shells(card)]
-    last = card.mdc.layers[-1].radius
-    gas = 0.5 * (last - card.mdc.gas_inner) / card.mdc.gas_radiation_length
-    return (*shells, Radiator(0.5 * (last + card.mdc.gas_inner), gas))
-
-
-@stage
-def bremsstrahlung_stage(
-    k0: np.uint64,
-    k1: np.uint64,
-    event: Keys,
-    particle: Keys,
-    radiator: int,
-    thickness: float,
-    sine: Floats,
-    kept: Floats,
-) -> None:
-    """Fill E' / E of electrons behind radiator number `radiator`, of `thickness` / sin(theta) radiation lengths.
-
-    Keyed by event and particle; radiator n takes blocks 2 n and 2 n + 1 of the bremsstrahlung stream.
-    """
-    first = np.uint64(2) * np.uint64(radiator)
-    for i in range(np.uint64(kept.size)):
-        a, b, c, d = words(k0, k1, event[i], particle[i], BREMSSTRAHLUNG_STREAM, first)
-        e, f, g, _ = words(k0, k1, event[i], particle[i], BREMSSTRAHLUNG_STREAM, first + np.uint64(1))
-        g1, g2 = normal2(c, d)
-        kept[i] = kept_fraction(thickness / sine[i], uniform53(a, b), g1, g2, uniform(e), uniform(f), uniform(g))
+    shells = [
+        Radiator(group[-1].r_outer, group[-1].r_outer, sum(map(thickness, group)), group[-1].half_length)
+        for group in touching_shells(card)
+    ]
+    last = card.mdc.layers[-1]
+    gas = (last.radius - card.mdc.gas_inner) / card.mdc.gas_radiation_length
+    return (*shells, Radiator(card.mdc.gas_inner, last.radius, gas, last.half_length))

@@ -3,6 +3,7 @@
 Units: GeV, cm, ns, T, rad.
 """
 
+import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -139,6 +140,16 @@ class Trigger(Section):
 
 
 @dataclass(frozen=True)
+class Matter(Section):
+    """What particles do in the matter they cross, each switched on or off, besides multiple scattering."""
+
+    #: Electrons radiate photons in the shells and in the gas.
+    bremsstrahlung: bool = quantity("", default=False)
+    #: Radiated photons below this energy are neither followed nor taken from the electron.
+    photon_threshold: float = quantity("GeV", "(0, 1]", default=1e-3)
+
+
+@dataclass(frozen=True)
 class Reconstruction(Section):
     """Conventions of the experiment: good tracks, good photons, which systems identify particles."""
 
@@ -178,3 +189,4 @@ class Card(Section):
     muc: Muc
     trigger: Trigger
     reconstruction: Reconstruction
+    matter: Matter = dataclasses.field(default=Matter())

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Keys
 from ..checks import check_finite
 from ..constants import HYPOTHESIS_MASSES, HYPOTHESIS_PDG, MUON, PION, PROTON, C
 from ..event import Floats, Ints, TruthEvents
@@ -15,7 +16,12 @@ from ..rng import VERTEX_STREAM, normal2, words
 
 
 class Particles(NamedTuple):
-    """Columns of shape (n_particles,): momenta [GeV] and production points [cm] in the laboratory."""
+    """Columns of shape (n_particles,): momenta [GeV] and production points [cm] in the laboratory.
+
+    `particle` is the index among the particles of the truth event; in what is made in the detector its bits from
+    `GENERATION` on say which daughter it is, see `daughter_key`. `stop` is the transverse radius [cm] where a particle
+    ends (decay in flight, conversion), infinite without.
+    """
 
     row: Ints
     event: NDArray[np.uint64]
@@ -29,10 +35,37 @@ class Particles(NamedTuple):
     x: Floats
     y: Floats
     z: Floats
+    stop: Floats
 
     def take(self, chosen: Ints) -> "Particles":
         """Return the chosen particles."""
         return Particles._make(column[chosen] for column in self)
+
+
+#: The bits of a `particle` key from here on tell which daughter it is, four for each generation.
+GENERATION = np.uint64(20)
+TRUTH_INDEX = np.uint64((1 << 20) - 1)
+
+
+def daughter_key(parent: Keys, number: Keys | int) -> Keys:
+    """Return the keys of daughters made in the detector: number 1 to 15 among those of the parent.
+
+    The lowest 20 bits stay the index of the particle of the truth event that all came from; above, four bits say which
+    daughter of which daughter it is.
+    """
+    line = ((parent >> GENERATION) << np.uint64(4)) | np.asarray(number, dtype=np.uint64)
+    return (parent & TRUTH_INDEX) | (line << GENERATION)
+
+
+def truth_index(particle: Keys) -> NDArray[np.int32]:
+    """Return the index among the particles of the truth event, for those made in the detector that of their origin."""
+    return (particle & TRUTH_INDEX).astype(np.int32)
+
+
+def joined(parts: "list[Particles]") -> Particles:
+    """Return the particles of all parts, in order."""
+    parts = [part for part in parts if len(part.row)] or parts[:1]
+    return parts[0] if len(parts) == 1 else Particles._make(np.concatenate(column) for column in zip(*parts))
 
 
 @stage
@@ -88,6 +121,7 @@ def final_state(truth: TruthEvents, card: Card, k0: np.uint64, k1: np.uint64) ->
         x=truth.vx[final],
         y=truth.vy[final],
         z=truth.vz[final],
+        stop=np.full(len(final), np.inf),
     )
     if truth.frame == "cm":
         lab = card.beam.laboratory()

@@ -21,8 +21,6 @@ from ..rng import EMC_POSITION_STREAM, EMC_STREAM, HADRON_STREAM, normal2, unifo
 from .particles import MASSES, Particles
 from .tracks import Tracks
 
-#: Photons radiated by an electron take the blocks from here on of the streams that its own shower uses.
-_RADIATED = np.uint64(8)
 _OWN = np.uint64(0)
 
 #: Smallest angle [rad] of a shower to the z axis.
@@ -186,16 +184,28 @@ def photon_showers(particles: Particles, chosen: Ints, card: Card, k0: np.uint64
     return _measured(_photon_impacts(particles, chosen, particles.energy[chosen], card), _OWN, True, card, k0, k1)
 
 
+class Radiated(NamedTuple):
+    """Photons that electrons radiated: their rows among the particles, and the place of each electron.
+
+    `arriving` is the energy [GeV] that is left to each electron at the calorimeter.
+    """
+
+    photons: Ints
+    electrons: Ints
+    arriving: Floats
+
+
 def track_showers(
     particles: Particles,
     charged: Ints,
     species: NDArray[np.int64],
     tracks: Tracks,
+    radiated: Radiated,
     card: Card,
     k0: np.uint64,
     k1: np.uint64,
 ) -> list[Showers]:
-    """Return the showers of charged particles, kind by kind.
+    """Return the showers of charged particles, kind by kind, and of what electrons radiated.
 
     Parameters
     ----------
@@ -205,7 +215,9 @@ def track_showers(
     species : ndarray of int, shape (n_charged,)
         Their hypotheses, in ascending order.
     tracks : Tracks
-        Their momenta, what they radiated, and where they meet the calorimeter.
+        Their momenta, and where they meet the calorimeter.
+    radiated : Radiated
+        In the order of `charged`, which begins with the electrons.
     card : Card
     k0, k1 : numpy.uint64
         Key of the random numbers.
@@ -218,33 +230,23 @@ def track_showers(
         columns = particles.event[rows], particles.particle[rows], tracks.impact_theta[of], tracks.impact_phi[of]
         return _Impacts(rows, *columns, energy)
 
-    own, radiated = _electron_energies(particles, charged[electrons], electrons, tracks, card)
+    own, apart = _merged(particles, tracks, radiated, card)
     deposits = _deposits(particles, charged, species, tracks, muons, hadrons, card, k0, k1)
     others = slice(muons.start, hadrons.stop)
     return [
         _measured(impacts(electrons, own), _OWN, True, card, k0, k1),
-        _measured(radiated, _RADIATED, True, card, k0, k1),
+        _measured(apart, _OWN, True, card, k0, k1),
         _measured(impacts(others, deposits[others]), _OWN, False, card, k0, k1),
     ]
 
 
-def _electron_energies(
-    particles: Particles, rows: Ints, electrons: slice, tracks: Tracks, card: Card
-) -> tuple[Floats, _Impacts]:
-    """Return the energy that arrives with every electron, and the photons that arrive away from it."""
-    energy, lost = particles.energy[rows], tracks.radiated[electrons]
-    own, photon = energy * (1.0 - lost), energy * lost
-    radiated = _photon_impacts(particles, rows, photon, card)
-    merge_stage(
-        tracks.impact_theta[electrons],
-        tracks.impact_phi[electrons],
-        radiated.theta,
-        radiated.phi,
-        card.emc.merge_angle,
-        photon,
-        own,
-    )
-    return own, radiated
+def _merged(particles: Particles, tracks: Tracks, radiated: Radiated, card: Card) -> tuple[Floats, _Impacts]:
+    """Return the energy that arrives in every electron's cluster, and the photons that arrive away from it."""
+    photons, parents = radiated.photons, radiated.electrons
+    apart = _photon_impacts(particles, photons, particles.energy[photons], card)
+    theta, phi, merged = tracks.impact_theta[parents], tracks.impact_phi[parents], np.zeros(len(photons))
+    merge_stage(theta, phi, apart.theta, apart.phi, card.emc.merge_angle, apart.energy, merged)
+    return radiated.arriving + np.bincount(parents, merged, minlength=len(radiated.arriving)), apart
 
 
 def _deposits(

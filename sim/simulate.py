@@ -5,13 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
+from ..constants import ELECTRON
 from ..event import KAPPA, DetectorRecord, TruthEvents
 from ..geometry.card import Card, card_hash, load_card
 from ..kernel import stage
 from ..rng import TRIGGER_STREAM, key, uniform, words
+from .bremsstrahlung import PHOTON, radiate
 from .counters import measure_dedx, measure_muc, measure_tof
-from .particles import MASSES, Particles, final_state, species_of
-from .showers import Showers, photon_showers, track_showers
+from .particles import MASSES, Particles, final_state, joined, species_of, truth_index
+from .showers import Radiated, Showers, photon_showers, track_showers
 from .tracks import Tracks, measure_tracks
 
 Array = np.ndarray
@@ -60,11 +62,15 @@ def simulate(truth: TruthEvents, card: Card | str | Path = "besiii", *, seed: in
     species = species_of(particles.pdg[charged])
     order = np.argsort(species, kind="stable")
     charged, species = charged[order], species[order]
-    tracks = measure_tracks(particles.take(charged), species, card, k0, k1)
-    photons = np.flatnonzero(particles.pdg == 22)
+    photons = np.flatnonzero(particles.pdg == PHOTON)
+    n_electrons = int(np.searchsorted(species, ELECTRON, side="right"))
+    electrons, made, parents = radiate(particles.take(charged[:n_electrons]), card, k0, k1)
+    radiated = Radiated(len(particles.row) + np.arange(len(parents)), parents, electrons.energy)
+    tracks = measure_tracks(joined([electrons, particles.take(charged[n_electrons:])]), species, card, k0, k1)
+    particles = joined([particles, made])
     showers = [
         photon_showers(particles, photons, card, k0, k1),
-        *track_showers(particles, charged, species, tracks, card, k0, k1),
+        *track_showers(particles, charged, species, tracks, radiated, card, k0, k1),
     ]
     triggered = np.empty(truth.n_events, dtype=bool)
     trigger_stage(k0, k1, truth.number.astype(np.uint64), card.trigger.efficiency, triggered)
@@ -87,6 +93,11 @@ def simulate(truth: TruthEvents, card: Card | str | Path = "besiii", *, seed: in
     )
 
 
+def _event_order(particles: Particles, rows: Array) -> Array:
+    """Return the order of rows by event, and as they stand inside it: what the detector made comes last."""
+    return np.argsort(particles.row[rows] * len(particles.row) + rows, kind="stable")
+
+
 def _offsets(row: Array, n_events: int) -> Array:
     counts = np.bincount(row, minlength=n_events)
     return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts, dtype=np.int64)])
@@ -104,7 +115,7 @@ def _track_columns(
 ) -> dict[str, Array]:
     """Return the track table: the tracks found in triggered events, with what the counters saw of them."""
     chosen = np.flatnonzero(tracks.found & triggered[particles.row[charged]])
-    chosen = chosen[np.argsort(charged[chosen], kind="stable")]
+    chosen = chosen[_event_order(particles, charged[chosen])]
     rows = charged[chosen]
     event, particle = particles.event[rows], particles.particle[rows]
     mass, p = MASSES[species[chosen]], tracks.p[chosen]
@@ -118,7 +129,7 @@ def _track_columns(
     depth, layers = measure_muc(event, particle, kinds, p, cosine, tracks.impact_phi[chosen], card, k0, k1)
     return {
         "track_offsets": _offsets(particles.row[rows], len(triggered)),
-        "track_truth": particle.astype(np.int32),
+        "track_truth": truth_index(particle),
         "helix": helix,
         "covariance": _rows(tracks.covariance, chosen),
         "n_hits": n_hits.astype(np.int32),
@@ -139,7 +150,7 @@ def _rows(table: Array, chosen: Array) -> Array:
 def _shower_columns(particles: Particles, showers: list[Showers], triggered: Array) -> dict[str, Array]:
     """Return the shower table of triggered events, in the order of the particles in their events."""
     source = np.concatenate([one.source for one in showers])
-    order = np.argsort(source, kind="stable")
+    order = _event_order(particles, source)
     order = order[triggered[particles.row[source[order]]]]
     source = source[order]
     columns = {
@@ -149,6 +160,6 @@ def _shower_columns(particles: Particles, showers: list[Showers], triggered: Arr
     }
     return {
         "shower_offsets": _offsets(particles.row[source], len(triggered)),
-        "shower_truth": particles.particle[source].astype(np.int32),
+        "shower_truth": truth_index(particles.particle[source]),
         **columns,
     }

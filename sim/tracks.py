@@ -1,4 +1,4 @@
-"""From charged particles to measured helices: bremsstrahlung, resolution from the layers crossed, efficiency."""
+"""From charged particles to measured helices: resolution from the layers crossed, efficiency."""
 
 import math
 from typing import NamedTuple
@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from ..arrays import Floats
 from ..constants import ELECTRON, HYPOTHESES, MUON
 from ..detector import emc
-from ..detector.material import Radiator, bremsstrahlung_stage, radiators
 from ..detector.track_table import (
     P_MIN,
     TrackTable,
@@ -31,16 +30,15 @@ _B = np.uint64(BLOCK)
 # rows of the scratch; 0 to 31 are those of smear_stage
 _N_HITS, _NORMALS, _TAIL, _TRUE, _MEASURED = 15, 16, 21, 22, 27
 _X, _Y, _Z, _PX, _PY, _PZ, _CHARGE = range(32, 39)
-_P, _SIGNED_COS, _PT, _RADIATED, _FOUND = range(39, 44)
-_FP, _FC = 44, 45
-ROWS = 46
+_P, _SIGNED_COS, _PT, _FOUND = range(39, 43)
+_FP, _FC = 43, 44
+ROWS = 45
 
 
 class Tracks(NamedTuple):
     """Columns of all charged particles of a chunk, found or not, in the order of their species.
 
-    The true helix and momentum are those after bremsstrahlung; `impact_*` is where that helix meets the calorimeter,
-    `path_factor` the path there per depth, NaN where it curls.
+    `impact_*` is where the true helix meets the calorimeter, `path_factor` the path there per depth; NaN if it curls.
     """
 
     found: NDArray[np.bool_]
@@ -49,7 +47,6 @@ class Tracks(NamedTuple):
     n_hits: Floats
     true_helix: Floats
     p: Floats
-    radiated: Floats
     impact_theta: Floats
     impact_phi: Floats
     path_factor: Floats
@@ -77,18 +74,6 @@ def helix_stage(s: Floats, n: int, bz: float) -> None:
         s[_B * np.uint64(_P) + j] = p
         s[_B * np.uint64(_PT) + j] = pt
         s[_B * np.uint64(_SIGNED_COS) + j] = sign * pz / p
-        s[_B * np.uint64(_RADIATED) + j] = 0.0
-
-
-@stage
-def radiate_stage(kept: Floats, s: Floats) -> None:
-    """Take away what electrons radiated in one piece of matter: the helix is that of the momentum left."""
-    for j in range(np.uint64(kept.size)):
-        fraction = max(kept[j], 1e-4)
-        s[_B * np.uint64(_RADIATED) + j] = 1.0 - (1.0 - s[_B * np.uint64(_RADIATED) + j]) * fraction
-        s[_B * np.uint64(_P) + j] *= fraction
-        s[_B * np.uint64(_PT) + j] *= fraction
-        s[_B * np.uint64(_TRUE + 2) + j] /= fraction
 
 
 @stage
@@ -159,7 +144,7 @@ def measure_tracks(
         np.empty((n, 15), order="F"),
         np.empty(n),
         np.empty((n, 5), order="F"),
-        *(np.empty(n) for _ in range(5)),
+        *(np.empty(n) for _ in range(4)),
     )
     scratch = np.zeros(ROWS * BLOCK)
     bounds = np.searchsorted(species, np.arange(len(HYPOTHESES) + 1))
@@ -176,7 +161,6 @@ class _Response(NamedTuple):
 
     hypothesis: int
     card: Card
-    matter: tuple[Radiator, ...]
     table: TrackTable
     efficiency: float
     calorimeter: emc.EmcParameters
@@ -185,8 +169,7 @@ class _Response(NamedTuple):
 def _response(card: Card, hypothesis: int) -> _Response:
     mdc = card.mdc
     efficiency = {ELECTRON: mdc.efficiency_electron, MUON: mdc.efficiency_muon}.get(hypothesis, mdc.efficiency_hadron)
-    matter = radiators(card) if hypothesis == ELECTRON and mdc.smear else ()
-    return _Response(hypothesis, card, matter, track_table(card), efficiency, emc.parameters(card))
+    return _Response(hypothesis, card, track_table(card), efficiency, emc.parameters(card))
 
 
 def _measure_block(
@@ -205,11 +188,6 @@ def _measure_block(
     for row, name in zip((_X, _Y, _Z, _PX, _PY, _PZ, _CHARGE), sources):
         rows[row] = getattr(particles, name)[block]
     helix_stage(s, n, response.card.field.bz)
-    if response.matter:
-        sine, kept = rows[_PT] / rows[_P], np.empty(n)
-        for number, radiator in enumerate(response.matter):
-            bremsstrahlung_stage(k0, k1, event, index, number, radiator.thickness, sine, kept)
-            radiate_stage(kept, s)
     node = np.empty(n, dtype=np.uint64)
     grid = (response.hypothesis, table.log_p_min, table.per_log_p)
     locate_stage(rows[_P], rows[_SIGNED_COS], *grid, node, rows[_FP], rows[_FC])
@@ -225,7 +203,6 @@ def _measure_block(
     np.floor(rows[_N_HITS] + 0.5, out=tracks.n_hits[block])
     np.greater(rows[_FOUND], 0.5, out=tracks.found[block])
     tracks.p[block] = rows[_P]
-    tracks.radiated[block] = rows[_RADIATED]
     d_rho, phi0, kappa, dz, tan_lambda = rows[_TRUE : _TRUE + 5]
     theta, phi, path_factor = tracks.impact_theta[block], tracks.impact_phi[block], tracks.path_factor[block]
     emc.track_impact_stage(d_rho, phi0, kappa, dz, tan_lambda, response.calorimeter, theta, phi, path_factor)
