@@ -15,7 +15,10 @@ from ..rng import VERTEX_STREAM, normal2, words
 
 
 class Particles(NamedTuple):
-    """Columns of shape (n_particles,): momenta [GeV] and production points [cm] in the laboratory."""
+    """Columns of shape (n_particles,): momenta [GeV] and production points [cm] in the laboratory.
+
+    `stop` is the transverse radius [cm] at which a particle ends (a decay in flight), inf if it does not.
+    """
 
     row: Ints
     event: NDArray[np.uint64]
@@ -29,6 +32,7 @@ class Particles(NamedTuple):
     x: Floats
     y: Floats
     z: Floats
+    stop: Floats
 
     def take(self, chosen: Ints) -> "Particles":
         """Return the chosen particles."""
@@ -88,6 +92,7 @@ def final_state(truth: TruthEvents, card: Card, k0: np.uint64, k1: np.uint64) ->
         x=truth.vx[final],
         y=truth.vy[final],
         z=truth.vz[final],
+        stop=np.full(len(final), np.inf),
     )
     if truth.frame == "cm":
         lab = card.beam.laboratory()
