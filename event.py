@@ -91,7 +91,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
                 "products of the helix units",
                 "Covariance of the helix: lower triangle by rows, element (i, j) at i(i+1)/2 + j.",
             ),
-            ("n_hits", "i4", (), "", "Drift-chamber layers crossed."),
+            ("n_hits", "i4", (), "", "Hits of the track in the drift chamber."),
             ("dedx", "f8", (), "", "Truncated mean of dE/dx over its value on the relativistic plateau."),
             ("tof", "f8", (), "ns", "Time of flight measured from the event time; NaN without a signal."),
             (
@@ -104,6 +104,14 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             ("tof_sigma", "f8", (), "ns", "Resolution of the time of flight."),
             ("muc_depth", "f8", (), "cm", "Iron crossed in the muon counter up to the last layer hit; NaN outside."),
             ("muc_layers", "i4", (), "", "Layers of the muon counter with a hit."),
+            (
+                "track_status",
+                "i4",
+                (),
+                "",
+                "Sum of flags: 1 curls in the chamber, 2 begins away from the beam line, 4 ends in the chamber, "
+                "8 has a stand-in covariance.",
+            ),
         ),
         *_columns(
             "shower",
@@ -253,6 +261,7 @@ class DetectorRecord(NamedTuple):
     tof_sigma: Floats
     muc_depth: Floats
     muc_layers: NDArray[np.int32]
+    track_status: NDArray[np.int32]
     shower_offsets: Ints
     shower_truth: NDArray[np.int32]
     shower_energy: Floats

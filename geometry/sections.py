@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..schema import SchemaError, Section, quantity, require, require_range
-from .subdetectors import Dedx, Emc, Mdc, Muc, Tof
+from .subdetectors import Dedx, Emc, Muc, Tof
+from .tracker import Mdc, SiliconLayer
 
 if TYPE_CHECKING:
     from .beam import Laboratory
@@ -190,3 +191,5 @@ class Card(Section):
     trigger: Trigger
     reconstruction: Reconstruction
     matter: Matter = dataclasses.field(default=Matter())
+    #: Layers of silicon between beam pipe and chamber; none in most cards.
+    silicon: tuple[SiliconLayer, ...] = ()

@@ -9,56 +9,6 @@ from ..schema import Section, quantity, require, require_range
 
 
 @dataclass(frozen=True)
-class Layer(Section):
-    """A layer of drift cells: radius at its middle, half length, stereo angle of its wires (sign: sense of twist)."""
-
-    radius: float = quantity("cm", "(0, 1000]")
-    half_length: float = quantity("cm", "(0, 1000]")
-    stereo: float = quantity("rad", "(-1, 1)")
-
-
-@dataclass(frozen=True)
-class Mdc(Section):
-    """Main drift chamber: its layers, gas, single-hit resolution, and the efficiency to find a track."""
-
-    layers: tuple[Layer, ...]
-    gas_inner: float = quantity("cm", "(0, 1000]")
-    gas_outer: float = quantity("cm", "(0, 1000]")
-    #: Radiation length of gas and wires together.
-    gas_radiation_length: float = quantity("cm", "(0, 1e12]")
-    hit_resolution: float = quantity("cm", "(0, 1]")
-    hit_efficiency: float = quantity("", "(0, 1]")
-    #: Smallest number of crossed layers of a track.
-    min_hits: int = quantity("", "[5, 1000]")
-    efficiency_electron: float = quantity("", "[0, 1]")
-    efficiency_muon: float = quantity("", "[0, 1]")
-    efficiency_hadron: float = quantity("", "[0, 1]")
-    #: Transverse momentum of half efficiency, and the width of the turn-on.
-    pt_threshold: float = quantity("GeV", "[0, 1]")
-    pt_width: float = quantity("GeV", "(0, 1]")
-    #: |cos theta| of half efficiency, and the width of the edge.
-    cos_edge: float = quantity("", "(0, 1]")
-    cos_width: float = quantity("", "(0, 1]")
-    #: Tracks with badly measured parameters: their fraction and the factor on their errors.
-    tail_fraction: float = quantity("", "[0, 1]")
-    tail_scale: float = quantity("", "[1, 100]")
-    #: Stored covariance over the true one.
-    covariance_scale: float = quantity("", "(0, 100]")
-    #: Whether measured helices differ from the true ones; the covariance is nominal in either case.
-    smear: bool = quantity("")
-
-    def check(self) -> None:
-        """Raise SchemaError unless radii increase."""
-        require(len(self.layers) >= 5, f"layers: {len(self.layers)} rows, allowed at least 5")
-        for inner, outer in zip(self.layers, self.layers[1:]):
-            require(
-                inner.radius < outer.radius,
-                f"layers: radius {outer.radius!r} after {inner.radius!r}, allowed increasing radii",
-            )
-        require_range("gas_inner, gas_outer", (self.gas_inner, self.gas_outer))
-
-
-@dataclass(frozen=True)
 class Dedx(Section):
     """Specific ionisation in the drift chamber."""
 

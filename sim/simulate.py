@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ..constants import ELECTRON
+from ..detector.track_table import covariances
 from ..event import KAPPA, DetectorRecord, TruthEvents
 from ..geometry.card import Card, card_hash, load_card
 from ..kernel import stage
@@ -131,7 +132,7 @@ def _track_columns(
         "track_offsets": _offsets(particles.row[rows], len(triggered)),
         "track_truth": truth_index(particle),
         "helix": helix,
-        "covariance": _rows(tracks.covariance, chosen),
+        "covariance": covariances(tracks.factors, chosen, card.mdc.covariance_scale),
         "n_hits": n_hits.astype(np.int32),
         "dedx": measure_dedx(event, particle, mass, p, n_hits, sine, card, k0, k1),
         "tof": time,
@@ -139,6 +140,7 @@ def _track_columns(
         "tof_sigma": sigma,
         "muc_depth": depth,
         "muc_layers": layers.astype(np.int32),
+        "track_status": tracks.status[chosen].astype(np.int32),
     }
 
 

@@ -5,8 +5,20 @@ import re
 
 import numpy as np
 import pytest
-from besfast.detector import dedx, deposit, emc, material, muc, muc_depth, tof, track_table
+from besfast.detector import (
+    dedx,
+    deposit,
+    emc,
+    material,
+    muc,
+    muc_depth,
+    tof,
+    track_direct,
+    track_efficiency,
+    track_table,
+)
 from besfast.detector.muc_table import muc_table
+from besfast.detector.surfaces import surface_table
 from besfast.geometry.card import load_card
 from besfast.kernel import BLOCK, JIT
 from besfast.reco import kinematic_fit, pid
@@ -24,6 +36,8 @@ K = np.uint64(1)
 KEYS = np.arange(N, dtype=np.uint64)
 FLAGS = np.zeros(N, dtype=bool)
 SCRATCH = np.full(tracks.ROWS * BLOCK, 0.5)
+FACTORS = np.full(16 * BLOCK, 0.5)
+DIRECT = np.full(track_direct.ROWS * BLOCK, 0.5)
 EMC, DEDX, TOF, DEPOSIT = emc.parameters(CARD), dedx.parameters(CARD), tof.parameters(CARD), deposit.parameters(CARD)
 GAP = ((170.0, 3.0, 0.0), (210.0, 4.0, 0.0))
 MUC, MUC_TABLE = muc.parameters(CARD), muc_table(CARD)
@@ -48,11 +62,17 @@ VECTOR = {
     tracks.helix_stage: (SCRATCH, N, 1.0),
     tracks.radiate_stage: (X, SCRATCH),
     tracks.draw_stage: (K, K, KEYS, KEYS, SCRATCH),
-    tracks.found_stage: (K, K, KEYS, KEYS, SCRATCH, 0.98, (0.1, 0.1, 0.9, 0.1), 10.0),
+    tracks.status_stage: (SCRATCH, N, 1.0, 3.0, 80.0),
+    tracks.found_stage: (K, K, KEYS, KEYS, FACTORS, SCRATCH, track_efficiency.track_efficiency(CARD, 1)),
+    track_efficiency.gap_stage: (X, X, X, 40.0, 1.0, (0.1, 0.2, 0.5), X),
     material.bremsstrahlung_stage: (K, K, KEYS, KEYS, 0, 0.01, X, X),
-    track_table.locate_stage: (X, X, 1, TABLE.log_p_min, TABLE.per_log_p, KEYS, X, X),
-    track_table.smear_stage: (SCRATCH, N, 1.0, 0.08, 2.0),
-    track_table.covariance_stage: (SCRATCH, N, 1.0),
+    track_table.locate_stage: (X, X, X, 1, (TABLE.log_p_min, TABLE.per_log_p, TABLE.negative), KEYS, X, X),
+    track_table.interpolate_stage: (TABLE.values, KEYS, X, X, FACTORS),
+    track_table.smear_stage: (FACTORS, SCRATCH, N, 1.0, 0.08, 2.0),
+    track_table.covariance_stage: (FACTORS, 1.0, N, SCRATCH),
+    track_direct.prepare_stage: (DIRECT, N, 0.1, 1.0, 1.0),
+    track_direct.layers_stage: (surface_table(CARD), DIRECT, N, 0.0),
+    track_direct.factor_stage: (DIRECT, N),
     counters.draw_stage: (K, K, KEYS, KEYS, DEDX_STREAM, X, X),
     counters.event_time_stage: (K, K, KEYS, 0.02, X),
     tof.counter_stage: (X, X, X, X, X, TOF, X, X),

@@ -205,13 +205,13 @@ def test_stages_agree_with_the_formulas():
     n = 7
     state = rng.normal(0, 0.5, (6, n))
     charge = rng.choice([-1.0, 1.0], n)
-    rows[32:38, :n], rows[38, :n] = state, charge
+    rows[16:22, :n], rows[22, :n] = state, charge
     tracks.helix_stage(s, n, 1.0)
     for j in range(n):
-        assert np.allclose(rows[22:27, j], helix_at_origin(*state[:, j], charge[j], 1.0), rtol=1e-13)
-        assert math.isclose(rows[39, j], math.sqrt((state[3:, j] ** 2).sum()), rel_tol=1e-14)
-    before = rows[24, :n].copy()
+        assert np.allclose(rows[6:11, j], helix_at_origin(*state[:, j], charge[j], 1.0), rtol=1e-13)
+        assert math.isclose(rows[24, j], math.sqrt((state[3:, j] ** 2).sum()), rel_tol=1e-14)
+    before = rows[8, :n].copy()
     tracks.radiate_stage(np.full(n, 0.5), s)
     tracks.radiate_stage(np.full(n, 0.5), s)
-    assert np.allclose(rows[24, :n], 4.0 * before, rtol=1e-14)
-    assert np.allclose(rows[42, :n], 0.75)
+    assert np.allclose(rows[8, :n], 4.0 * before, rtol=1e-14)
+    assert np.allclose(rows[27, :n], 0.75)
