@@ -109,8 +109,8 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
                 "i4",
                 (),
                 "",
-                "Sum of flags: 1 curls in the chamber, 2 begins away from the beam line, 4 ends in the chamber, "
-                "8 has a stand-in covariance.",
+                "Sum of flags: 1 curls in the chamber, 2 begins away from the beam line, 4 ends in the chamber, 8 has "
+                "a stand-in covariance.",
             ),
         ),
         *_columns(

@@ -40,6 +40,7 @@ EMC_STREAM = np.uint64(22)
 EMC_POSITION_STREAM = np.uint64(23)
 HADRON_STREAM = np.uint64(24)
 MUC_STREAM = np.uint64(25)
+HIT_LEVEL_STREAM = np.uint64(26)
 PSEUDO_DATA_STREAM = np.uint64(48)
 TOY_STREAM = np.uint64(49)
 

@@ -10,7 +10,7 @@ Arithmetic is + - * / and sqrt on whole arrays, so that tables made of it have t
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +27,6 @@ from .surfaces import Surface, surfaces
 LOG_FLOOR = 3e-3
 #: Smallest cosine of the angle of incidence: tracks along a surface would scatter without bound.
 MIN_INCIDENCE = 0.05
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 def helix_covariance(
@@ -107,9 +105,10 @@ def cholesky(covariance: Floats) -> Floats:
     return np.array(factor)
 
 
-def _on_arrays(formula: F) -> F:
+def _on_arrays(formula: Callable[..., Any]) -> Callable[..., Any]:
     """Return the Python function of a compiled formula, which takes arrays as well."""
-    return getattr(formula, "py_func", formula)
+    function: Callable[..., Any] = getattr(formula, "py_func", formula)
+    return function
 
 
 class _Track:

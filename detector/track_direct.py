@@ -26,7 +26,7 @@ ROWS = 29
 
 
 @kernel
-def triangle(s: Floats, i: np.uint64) -> Triangle:
+def triangle(s: Floats, i: np.uint64 | int) -> Triangle:
     """Return the 15 numbers of column i of a scratch."""
     return (
         s[i],
@@ -48,7 +48,7 @@ def triangle(s: Floats, i: np.uint64) -> Triangle:
 
 
 @kernel
-def keep(c: Triangle, s: Floats, i: np.uint64) -> None:
+def keep(c: Triangle, s: Floats, i: np.uint64 | int) -> None:
     """Write 15 numbers into column i of a scratch."""
     s[i], s[_B + i], s[_B * np.uint64(2) + i] = c[0], c[1], c[2]
     s[_B * np.uint64(3) + i], s[_B * np.uint64(4) + i], s[_B * np.uint64(5) + i] = c[3], c[4], c[5]

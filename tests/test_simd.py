@@ -113,7 +113,6 @@ VECTOR = {
 
 #: Stages that read a table at a computed place: the compiler cannot know that their results do not overlap with it.
 GATHERS = {
-    track_table.interpolate_rows_stage: (TABLE.values, KEYS, X, X, SCRATCH),
     deposit.hadron_stage: (K, K, KEYS, KEYS, X, X, X, X, deposit.hadron_table(CARD), DEPOSIT, X),
     muc.threshold_stage: (MUC_TABLE, KEYS, X, K, X),
 }
