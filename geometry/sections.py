@@ -147,6 +147,12 @@ class Matter(Section):
     bremsstrahlung: bool = quantity("", default=False)
     #: Radiated photons below this energy are neither followed nor taken from the electron.
     photon_threshold: float = quantity("GeV", "(0, 1]", default=1e-3)
+    #: Photons become electron pairs in the shells in front of the chamber.
+    conversion: bool = quantity("", default=False)
+    #: Pions and kaons decay before the calorimeter; so do K_S and Lambda that an event holds undecayed.
+    decays: bool = quantity("", default=False)
+    #: Angle up to which a track that decays inside the chamber and its charged daughter are found as one track.
+    kink_angle: float = quantity("rad", "[0, 3.2]", default=0.0)
 
 
 @dataclass(frozen=True)
