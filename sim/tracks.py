@@ -1,4 +1,4 @@
-"""From charged particles to measured helices: resolution from the layers crossed, efficiency."""
+"""From charged particles to measured helices: energy loss, resolution from the layers crossed, efficiency."""
 
 import math
 from typing import NamedTuple
@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Floats
-from ..constants import ELECTRON, HYPOTHESES, MUON
+from ..constants import ELECTRON, HYPOTHESES, HYPOTHESIS_MASSES, MUON
 from ..detector import emc
+from ..detector.ionisation import Loss, correct_stage, ionisation_loss, share_crossed, slow_down_stage
+from ..detector.ionisation import draw_stage as energy_loss_draw_stage
 from ..detector.track_table import (
     P_MIN,
     TrackTable,
@@ -164,12 +166,13 @@ class _Response(NamedTuple):
     table: TrackTable
     efficiency: float
     calorimeter: emc.EmcParameters
+    loss: Loss | None
 
 
 def _response(card: Card, hypothesis: int) -> _Response:
     mdc = card.mdc
     efficiency = {ELECTRON: mdc.efficiency_electron, MUON: mdc.efficiency_muon}.get(hypothesis, mdc.efficiency_hadron)
-    return _Response(hypothesis, card, track_table(card), efficiency, emc.parameters(card))
+    return _Response(hypothesis, card, track_table(card), efficiency, emc.parameters(card), ionisation_loss(card))
 
 
 def _measure_block(
@@ -188,12 +191,22 @@ def _measure_block(
     for row, name in zip((_X, _Y, _Z, _PX, _PY, _PZ, _CHARGE), sources):
         rows[row] = getattr(particles, name)[block]
     helix_stage(s, n, response.card.field.bz)
+    loss, mass = response.loss, HYPOTHESIS_MASSES[response.hypothesis]
+    if loss is not None:
+        share, g = share_crossed(rows[_X] * rows[_X] + rows[_Y] * rows[_Y], response.card, loss), np.empty(n)
+        energy_loss_draw_stage(k0, k1, event, index, g)
+        true = rows[_TRUE], rows[_TRUE + 1], rows[_TRUE + 2]
+        slow_down_stage(loss.table, response.hypothesis, mass, loss.constants, share, g, rows[_P], rows[_PT], true)
     node = np.empty(n, dtype=np.uint64)
     grid = (response.hypothesis, table.log_p_min, table.per_log_p)
     locate_stage(rows[_P], rows[_SIGNED_COS], *grid, node, rows[_FP], rows[_FC])
     interpolate_rows_stage(table.values, node, rows[_FP], rows[_FC], s)
     draw_stage(k0, k1, event, index, s)
     smear_stage(s, n, 1.0 if mdc.smear else 0.0, mdc.tail_fraction, mdc.tail_scale)
+    if loss is not None:
+        assumed = HYPOTHESES.index(response.card.matter.track_hypothesis)
+        fitted = rows[_MEASURED], rows[_MEASURED + 1], rows[_MEASURED + 2], rows[_MEASURED + 4]
+        correct_stage(loss.table, assumed, HYPOTHESIS_MASSES[assumed], 1.0, loss.constants, fitted)
     turn_on = (mdc.pt_threshold, mdc.pt_width, mdc.cos_edge, mdc.cos_width)
     found_stage(k0, k1, event, index, s, response.efficiency, turn_on, float(mdc.min_hits))
     covariance_stage(s, n, mdc.covariance_scale)
