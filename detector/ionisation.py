@@ -1,6 +1,6 @@
 """Energy that charged tracks lose by ionisation between the beam and the middle of the chamber, and its correction.
 
-Shells and half the gas (with its wires) are one mixture: electron densities and the logarithms of excitation energies
+Shells and half the gas (with its wires) are one mixture: electrons per area and the logarithms of excitation energies
 add up (Bragg). The mean loss of Bethe's formula follows from its value and slope at the momentum: for dT/dx ~ T^-n the
 kinetic energy behind a path x is T' = T (1 - (1 + n) q)^(1 / (1 + n)), q = x dT/dx / T, exact for any n that stays the
 same, and its inverse with the sign of x. The same formula with an assumed mass corrects a measured track back to the
@@ -14,16 +14,13 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arrays import Floats, Keys
-from ..constants import ALPHA_T, HYPOTHESIS_MASSES, M_E
-from ..elementary import exp, log, split_index
+from ..constants import ALPHA_T, M_E
+from ..elementary import exp, log
 from ..geometry.sections import Card
 from ..kernel import kernel, stage
 from ..rng import ENERGY_LOSS_STREAM, normal2, words
 from .arithmetic import exponential, logarithm
-from .material import Material, stopping_power, touching_shells
-
-#: Grid of the table: momenta [GeV] spaced evenly in ln p.
-P_MIN, P_MAX, N_P = 0.02, 20.0, 256
+from .material import Material, touching_shells
 
 _HALF_BETHE = 0.1535375e-3  # K / 2 [GeV cm^2 / mol]
 _PLASMA = 28.816e-9  # [GeV], hbar omega_p of 1 mol of electrons per cm^3
@@ -33,21 +30,26 @@ _MOYAL_MEAN, _MOYAL_SIGMA = 1.2703628454614782, 2.221441469079183
 
 
 class IonisationLoss(NamedTuple):
-    """What the formulas need of a card: `table` holds the mean losses [GeV] at normal incidence, 256 per hypothesis."""
+    """What the formulas need of a card: the mixture (density effect as in `material`), and where it is."""
 
-    log_p_min: float
-    per_log_p: float
+    #: K / 2 Z/A x [GeV] at normal incidence, Landau's xi beta^2.
+    strength: float
+    #: ln of (2 m_e / excitation energy)^2 / 2 m_e [1/GeV].
+    log_excitation: float
+    c: float
+    x0: float
+    x1: float
+    a: float
     #: Mean transverse distance [cm] of the matter from the beam times bz / ALPHA_T, and that distance.
     lever: float
     radius: float
-    #: Landau's xi beta^2 [GeV] at normal incidence; 0 without straggling.
-    xi: float
+    #: 1 with straggling, else 0.
+    straggling: float
 
 
 class Loss(NamedTuple):
-    """Table of shape (n_hypotheses * N_P,), constants, and the matter's radii [cm] with the share from there on."""
+    """Constants, and the radii [cm] of the matter with the share of it from there on."""
 
-    table: Floats
     constants: IonisationLoss
     radii: Floats
     shares: Floats
@@ -100,15 +102,20 @@ def ionisation_loss(card: Card) -> Loss | None:
     electrons = material.density * material.z_over_a
     weights = [sum(part[0] * part[2] for part in parts) / electrons for _, parts in groups]
     radius = sum(weight * one[0] for weight, one in zip(weights, groups))
-    low, high = float(logarithm(P_MIN)), float(logarithm(P_MAX))
-    step = (high - low) / (N_P - 1)
-    momenta = exponential(low + step * np.arange(N_P))
-    table = np.concatenate([stopping_power(momenta / mass, mass, material) for mass in HYPOTHESIS_MASSES])
-    table.flags.writeable = False
-    xi = _HALF_BETHE * electrons if card.matter.straggling else 0.0
-    constants = IonisationLoss(low, 1.0 / step, radius * card.field.bz / ALPHA_T, radius, xi)
+    log_excitation = float(logarithm(2.0 * M_E / (material.excitation * material.excitation)))
+    constants = IonisationLoss(
+        _HALF_BETHE * electrons,
+        log_excitation,
+        material.c,
+        material.x0,
+        material.x1,
+        material.a,
+        radius * card.field.bz / ALPHA_T,
+        radius,
+        1.0 if card.matter.straggling else 0.0,
+    )
     shares = np.array([sum(weights[i:]) for i in range(len(weights))])
-    return Loss(table, constants, np.array([one[0] for one in groups]), shares)
+    return Loss(constants, np.array([one[0] for one in groups]), shares)
 
 
 def share_crossed(radius2: Floats, card: Card, loss: Loss) -> Floats:
@@ -125,40 +132,64 @@ def share_crossed(radius2: Floats, card: Card, loss: Loss) -> Floats:
 
 
 @kernel
-def momentum_behind(
-    p: float, mass: float, path: float, table: Floats, first: np.uint64, constants: IonisationLoss
-) -> float:
-    """Return the momentum [GeV] behind `path` times the matter at normal incidence; in front of it if negative.
+def mean_loss(p: float, mass: float, constants: IonisationLoss) -> tuple[float, float]:
+    """Return Bethe's mean loss over the kinetic energy, at normal incidence, and n = -d ln(loss) / d ln T.
 
-    A particle that would stop keeps a thousandth of its kinetic energy.
+    PDG 2022, eq. 34.5, without the floor of `material.stopping_power` but for slow particles (beta gamma < 0.05).
     """
-    x = (log(max(p, 1e-6)) - constants.log_p_min) * constants.per_log_p
-    i, f = split_index(min(max(x, 0.0), N_P - 1.001))
-    low, high = table[first + i], table[first + i + np.uint64(1)]
-    loss = low + f * (high - low)
-    energy = math.sqrt(p * p + mass * mass)
-    kinetic = p * p / (energy + mass)
-    power = 1.0 - (high - low) * constants.per_log_p / loss * kinetic * energy / (p * p)
-    kept = exp(log(max(1.0 - power * path * loss / kinetic, 1e-3)) / power)
-    kinetic = max(kept, 1e-3) * kinetic
-    return math.sqrt(kinetic * (kinetic + 2.0 * mass))
+    bg2 = max(p * p * (1.0 / (mass * mass)), 1e-6)
+    gamma2 = 1.0 + bg2
+    gamma = math.sqrt(gamma2)
+    inverse = 1.0 / gamma2
+    beta2 = bg2 * inverse
+    ratio = M_E / mass
+    screen = 1.0 / (1.0 + 2.0 * gamma * ratio + ratio * ratio)
+    log_bg2 = log(bg2)
+    x = log_bg2 * (0.5 / _LN10)
+    room = max(constants.x1 - x, 0.0)
+    dense = x > constants.x0
+    delta = log_bg2 - constants.c + constants.a * room * room * room if dense else 0.0
+    delta_slope = 2.0 - 3.0 / _LN10 * constants.a * room * room if dense else 0.0
+    bracket = log_bg2 + log(2.0 * M_E * bg2 * screen) + constants.log_excitation - 2.0 * beta2 - delta
+    slope = 4.0 - 2.0 * ratio * beta2 * gamma * screen - 4.0 * beta2 * inverse - delta_slope
+    low = bracket < 0.2
+    bracket = 0.2 if low else bracket
+    slope = -2.0 * inverse + (0.0 if low else slope / bracket)
+    # T = m bg2 / (gamma + 1); d ln p / d ln T = gamma / (gamma + 1)
+    per_bg2 = 1.0 / bg2
+    loss = constants.strength * (1.0 / mass) * gamma2 * (gamma + 1.0) * per_bg2 * per_bg2 * bracket
+    return loss, -slope * gamma / (gamma + 1.0)
 
 
 @kernel
-def fluctuation(p: float, mass: float, xi: float, g: float) -> float:
+def kinetic_behind(p: float, mass: float, path: float, constants: IonisationLoss) -> float:
+    """Return the kinetic energy [GeV] behind `path` times the matter at normal incidence; in front of it if negative.
+
+    A particle that would stop keeps a thousandth of its energy.
+    """
+    loss, n = mean_loss(p, mass, constants)
+    bg2 = max(p * p * (1.0 / (mass * mass)), 1e-6)
+    kinetic = mass * bg2 / (math.sqrt(1.0 + bg2) + 1.0)
+    left = max(1.0 - (1.0 + n) * path * loss, 1e-3)
+    return max(exp(log(left) / (1.0 + n)), 1e-3) * kinetic
+
+
+@kernel
+def fluctuation(p: float, mass: float, strength: float, g: float) -> float:
     """Return the deviation [GeV] of a loss from its mean: a Moyal variate -ln g^2 of a normal g, of mean zero.
 
     Its width is Landau's xi = K/2 Z/A x / beta^2 for thin layers, and where the largest transfer is small that of the
-    second moment, sigma^2 = xi T_max (1 - beta^2 / 2). Transfers far above the mean are rarer than Landau's; the most
-    probable loss is 1.3 xi below the mean (Landau: more), which the correction would share.
+    second moment, sigma^2 = xi T_max (1 - beta^2 / 2); `strength` is xi beta^2 [GeV]. Transfers far above the mean are
+    rarer than Landau's; the most probable loss is 1.3 xi below the mean (Landau: more), which the correction would
+    share.
     """
-    energy2 = p * p + mass * mass
-    beta2 = p * p / energy2
+    bg2 = max(p * p * (1.0 / (mass * mass)), 1e-6)
+    gamma2 = 1.0 + bg2
     ratio = M_E / mass
-    bg2 = p * p / (mass * mass)
-    t_max = 2.0 * M_E * bg2 / (1.0 + 2.0 * math.sqrt(1.0 + bg2) * ratio + ratio * ratio)
-    xi = xi / beta2
-    width = min(xi, math.sqrt(xi * t_max * (1.0 - 0.5 * beta2)) / _MOYAL_SIGMA)
+    screen = 1.0 / (1.0 + 2.0 * math.sqrt(gamma2) * ratio + ratio * ratio)
+    beta2 = bg2 * (1.0 / gamma2)
+    xi = strength * gamma2 * (1.0 / bg2)
+    width = min(xi, math.sqrt(xi * 2.0 * M_E * bg2 * screen * (1.0 - 0.5 * beta2)) * (1.0 / _MOYAL_SIGMA))
     return width * (-log(max(g * g, 1e-12)) - _MOYAL_MEAN)
 
 
@@ -184,8 +215,6 @@ def draw_stage(k0: np.uint64, k1: np.uint64, event: Keys, particle: Keys, g: Flo
 
 @stage
 def slow_down_stage(
-    table: Floats,
-    species: int,
     mass: float,
     constants: IonisationLoss,
     share: Floats,
@@ -196,12 +225,11 @@ def slow_down_stage(
 ) -> None:
     """Replace momenta [GeV] and (d_rho, phi0, kappa) at the beam by those that the chamber sees."""
     d_rho, phi0, kappa = helix
-    first = np.uint64(species * N_P)
     for i in range(np.uint64(p.size)):
         path = share[i] * p[i] / pt[i]
-        behind = momentum_behind(p[i], mass, path, table, first, constants)
-        kinetic = behind * behind / (math.sqrt(behind * behind + mass * mass) + mass)
-        kinetic = max(kinetic - fluctuation(p[i], mass, constants.xi * path, g[i]), 1e-3 * kinetic)
+        mean = kinetic_behind(p[i], mass, path, constants)
+        strength = constants.straggling * constants.strength * path
+        kinetic = max(mean - fluctuation(p[i], mass, strength, g[i]), 1e-3 * mean)
         kept = math.sqrt(kinetic * (kinetic + 2.0 * mass)) / p[i]
         changed = kappa[i] / kept
         d_rho[i], phi0[i] = bent_anew(d_rho[i], phi0[i], kappa[i], changed, constants)
@@ -212,8 +240,6 @@ def slow_down_stage(
 
 @stage
 def correct_stage(
-    table: Floats,
-    species: int,
     mass: float,
     path: float,
     constants: IonisationLoss,
@@ -224,11 +250,10 @@ def correct_stage(
     A negative path goes forwards: it takes a correction away.
     """
     d_rho, phi0, kappa, tan_lambda = helix
-    first = np.uint64(species * N_P)
     for i in range(np.uint64(kappa.size)):
         slant = math.sqrt(1.0 + tan_lambda[i] * tan_lambda[i])
         p = slant / abs(kappa[i])
-        before = momentum_behind(p, mass, -path * slant, table, first, constants)
-        changed = kappa[i] * p / before
+        kinetic = kinetic_behind(p, mass, -path * slant, constants)
+        changed = kappa[i] * p / math.sqrt(kinetic * (kinetic + 2.0 * mass))
         d_rho[i], phi0[i] = bent_anew(d_rho[i], phi0[i], kappa[i], changed, constants)
         kappa[i] = changed

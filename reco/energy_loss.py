@@ -41,6 +41,5 @@ def change_hypothesis(helix: Floats, card: Card, hypothesis: str, fitted: str = 
     for s in blocks(len(changed)):
         columns = changed[s, D_RHO], changed[s, PHI0], changed[s, KAPPA], changed[s, TAN_LAMBDA]
         for name, path in ((fitted, -1.0), (hypothesis, 1.0)):
-            species = HYPOTHESES.index(name)
-            correct_stage(loss.table, species, HYPOTHESIS_MASSES[species], path, loss.constants, columns)
+            correct_stage(HYPOTHESIS_MASSES[HYPOTHESES.index(name)], path, loss.constants, columns)
     return changed

@@ -196,7 +196,7 @@ def _measure_block(
         share, g = share_crossed(rows[_X] * rows[_X] + rows[_Y] * rows[_Y], response.card, loss), np.empty(n)
         energy_loss_draw_stage(k0, k1, event, index, g)
         true = rows[_TRUE], rows[_TRUE + 1], rows[_TRUE + 2]
-        slow_down_stage(loss.table, response.hypothesis, mass, loss.constants, share, g, rows[_P], rows[_PT], true)
+        slow_down_stage(mass, loss.constants, share, g, rows[_P], rows[_PT], true)
     node = np.empty(n, dtype=np.uint64)
     grid = (response.hypothesis, table.log_p_min, table.per_log_p)
     locate_stage(rows[_P], rows[_SIGNED_COS], *grid, node, rows[_FP], rows[_FC])
@@ -204,9 +204,9 @@ def _measure_block(
     draw_stage(k0, k1, event, index, s)
     smear_stage(s, n, 1.0 if mdc.smear else 0.0, mdc.tail_fraction, mdc.tail_scale)
     if loss is not None:
-        assumed = HYPOTHESES.index(response.card.matter.track_hypothesis)
+        assumed = HYPOTHESIS_MASSES[HYPOTHESES.index(response.card.matter.track_hypothesis)]
         fitted = rows[_MEASURED], rows[_MEASURED + 1], rows[_MEASURED + 2], rows[_MEASURED + 4]
-        correct_stage(loss.table, assumed, HYPOTHESIS_MASSES[assumed], 1.0, loss.constants, fitted)
+        correct_stage(assumed, 1.0, loss.constants, fitted)
     turn_on = (mdc.pt_threshold, mdc.pt_width, mdc.cos_edge, mdc.cos_width)
     found_stage(k0, k1, event, index, s, response.efficiency, turn_on, float(mdc.min_hits))
     covariance_stage(s, n, mdc.covariance_scale)

@@ -5,7 +5,19 @@ import re
 
 import numpy as np
 import pytest
-from besfast.detector import dedx, deposit, emc, material, muc, muc_depth, tof, track_table
+from besfast.detector import (
+    bremsstrahlung,
+    conversion,
+    decay,
+    dedx,
+    deposit,
+    emc,
+    ionisation,
+    muc,
+    muc_depth,
+    tof,
+    track_table,
+)
 from besfast.detector.muc_table import muc_table
 from besfast.geometry.card import load_card
 from besfast.kernel import BLOCK, JIT
@@ -28,6 +40,7 @@ EMC, DEDX, TOF, DEPOSIT = emc.parameters(CARD), dedx.parameters(CARD), tof.param
 GAP = ((170.0, 3.0, 0.0), (210.0, 4.0, 0.0))
 MUC, MUC_TABLE = muc.parameters(CARD), muc_table(CARD)
 TABLE = track_table.track_table(CARD)
+LOSS = ionisation.ionisation_loss(CARD)
 REGION = Region(3.773, 0.1, 0.9, 0.3, 0.0, 0.1, 1.0, 1.0, 1.0, 0.0)
 PHOTONS = np.full(radiation.ROWS * BLOCK, 0.5)
 LOST = radiation.Radiation(0.08, 17.0, 1e-3)
@@ -46,10 +59,15 @@ VECTOR = {
     hard_frame.boost_stage: (X, 23, PHOTONS),
     hard_frame.boosted_cuts_stage: (REGION, PHOTONS, X),
     tracks.helix_stage: (SCRATCH, N, 1.0),
-    tracks.radiate_stage: (X, SCRATCH),
     tracks.draw_stage: (K, K, KEYS, KEYS, SCRATCH),
     tracks.found_stage: (K, K, KEYS, KEYS, SCRATCH, 0.98, (0.1, 0.1, 0.9, 0.1), 10.0),
-    material.bremsstrahlung_stage: (K, K, KEYS, KEYS, 0, 0.01, X, X),
+    bremsstrahlung.softest_stage: (X, 1e-3, X),
+    bremsstrahlung.hardest_stage: (K, K, KEYS, KEYS, 0, X, X),
+    conversion.conversion_stage: (K, K, KEYS, KEYS, 0, (3.0, 0.01, 10.0), (X, X, X), (X, X, X), X),
+    decay.flight_stage: (K, K, KEYS, KEYS, 5000.0, X, X),
+    ionisation.draw_stage: (K, K, KEYS, KEYS, X),
+    ionisation.slow_down_stage: (0.1, LOSS.constants, X, X, X, X, (X, X, X)),
+    ionisation.correct_stage: (0.1, 1.0, LOSS.constants, (X, X, X, X)),
     track_table.locate_stage: (X, X, 1, TABLE.log_p_min, TABLE.per_log_p, KEYS, X, X),
     track_table.smear_stage: (SCRATCH, N, 1.0, 0.08, 2.0),
     track_table.covariance_stage: (SCRATCH, N, 1.0),
