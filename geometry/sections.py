@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..constants import HYPOTHESES
 from ..schema import SchemaError, Section, quantity, require, require_range
 from .subdetectors import Dedx, Emc, Muc, Tof
 from .tracker import Mdc, SiliconLayer
@@ -116,6 +117,10 @@ class Cylinder(Section):
     r_outer: float = quantity("cm", "(0, 1000]")
     radiation_length: float = quantity("cm", "(0, 1e9]")
     half_length: float = quantity("cm", "(0, 1000]")
+    #: What ionisation depends on; without a density the shell takes no energy away.
+    density: float = quantity("g/cm^3", "[0, 30]", default=0.0)
+    z_over_a: float = quantity("mol/g", "(0, 1]", default=0.5)
+    excitation_energy: float = quantity("GeV", "(0, 1e-6]", default=7.8e-8)
 
     def check(self) -> None:
         """Raise SchemaError unless the shell has a thickness."""
@@ -144,10 +149,25 @@ class Trigger(Section):
 class Matter(Section):
     """What particles do in the matter they cross, each switched on or off, besides multiple scattering."""
 
+    #: Charged particles lose energy up to the middle of the chamber, and the fit corrects for it.
+    ionisation: bool = quantity("", default=False)
+    #: The loss fluctuates about its mean.
+    straggling: bool = quantity("", default=False)
+    #: The particle that the fit of every track assumes.
+    track_hypothesis: str = quantity("", choices=HYPOTHESES, default="pi")
+    #: Gas and wires of the chamber; without a density they take no energy away.
+    gas_density: float = quantity("g/cm^3", "[0, 1]", default=0.0)
+    gas_z_over_a: float = quantity("mol/g", "(0, 1]", default=0.5)
     #: Electrons radiate photons in the shells and in the gas.
     bremsstrahlung: bool = quantity("", default=False)
     #: Radiated photons below this energy are neither followed nor taken from the electron.
     photon_threshold: float = quantity("GeV", "(0, 1]", default=1e-3)
+    #: Photons become electron pairs in the shells in front of the chamber.
+    conversion: bool = quantity("", default=False)
+    #: Pions and kaons decay before the calorimeter; so do K_S and Lambda that an event holds undecayed.
+    decays: bool = quantity("", default=False)
+    #: Angle up to which a track that decays inside the chamber and its charged daughter are found as one track.
+    kink_angle: float = quantity("rad", "[0, 3.2]", default=0.0)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,12 @@ from ..event import KAPPA, DetectorRecord, TruthEvents
 from ..geometry.card import Card, card_hash, load_card
 from ..kernel import stage
 from ..rng import TRIGGER_STREAM, key, uniform, words
-from .bremsstrahlung import PHOTON, radiate
+from .bremsstrahlung import radiate
+from .conversion import convert_photons
 from .counters import measure_dedx, measure_muc, measure_tof
-from .particles import MASSES, Particles, final_state, joined, species_of, truth_index
+from .decays import decay_in_flight
+from .kinks import end_tracks, merge_kinks
+from .particles import MASSES, PHOTON, Particles, final_state, joined, species_of, truth_index
 from .showers import Radiated, Showers, photon_showers, track_showers
 from .tracks import Tracks, measure_tracks
 
@@ -58,16 +61,19 @@ def simulate(truth: TruthEvents, card: Card | str | Path = "besiii", *, seed: in
         raise TypeError(f"truth is {type(truth).__name__}, must be TruthEvents")
     card = load_card(card)
     k0, k1 = key(seed)
-    particles = final_state(truth, card, k0, k1)
+    particles, kinks = decay_in_flight(final_state(truth, card, k0, k1), card, k0, k1)
+    particles = convert_photons(particles, card, k0, k1)
     charged = np.flatnonzero(particles.charge != 0.0)
     species = species_of(particles.pdg[charged])
     order = np.argsort(species, kind="stable")
     charged, species = charged[order], species[order]
-    photons = np.flatnonzero(particles.pdg == PHOTON)
+    photons = np.flatnonzero((particles.pdg == PHOTON) & (particles.stop == np.inf))
+    measured, merged = merge_kinks(particles, kinks, card)
     n_electrons = int(np.searchsorted(species, ELECTRON, side="right"))
-    electrons, made, parents = radiate(particles.take(charged[:n_electrons]), card, k0, k1)
+    electrons, made, parents = radiate(measured.take(charged[:n_electrons]), card, k0, k1)
     radiated = Radiated(len(particles.row) + np.arange(len(parents)), parents, electrons.energy)
-    tracks = measure_tracks(joined([electrons, particles.take(charged[n_electrons:])]), species, card, k0, k1)
+    tracks = measure_tracks(joined([electrons, measured.take(charged[n_electrons:])]), species, card, k0, k1)
+    behind = end_tracks(tracks, particles, charged, kinks, merged)
     particles = joined([particles, made])
     showers = [
         photon_showers(particles, photons, card, k0, k1),
@@ -82,7 +88,7 @@ def simulate(truth: TruthEvents, card: Card | str | Path = "besiii", *, seed: in
         weight=truth.weight,
         event_sqrt_s=truth.event_sqrt_s,
         process=truth.process,
-        **_track_columns(particles, charged, species, tracks, triggered, card, k0, k1),
+        **_track_columns(particles, charged, species, tracks, behind, triggered, card, k0, k1),
         **_shower_columns(particles, showers, triggered),
         processes=truth.processes,
         frame="lab",
@@ -109,6 +115,7 @@ def _track_columns(
     charged: Array,
     species: Array,
     tracks: Tracks,
+    behind: Array,
     triggered: Array,
     card: Card,
     k0: np.uint64,
@@ -121,13 +128,14 @@ def _track_columns(
     event, particle = particles.event[rows], particles.particle[rows]
     mass, p = MASSES[species[chosen]], tracks.p[chosen]
     helix, true_helix = _rows(tracks.helix, chosen), _rows(tracks.true_helix, chosen)
-    px, py, pz = particles.px[rows], particles.py[rows], particles.pz[rows]
-    cosine = pz / np.sqrt(px * px + py * py + pz * pz)
     sine = np.minimum(1.0 / np.abs(true_helix[:, KAPPA]) / p, 1.0)
     n_hits = tracks.n_hits[chosen]
     time, path, sigma = measure_tof(event, particle, mass, p, true_helix, helix, card, k0, k1)
-    kinds = species[chosen].astype(np.uint64)
-    depth, layers = measure_muc(event, particle, kinds, p, cosine, tracks.impact_phi[chosen], card, k0, k1)
+    outer = behind[chosen]
+    px, py, pz = (column[charged[outer]] for column in (particles.px, particles.py, particles.pz))
+    cosine = pz / np.sqrt(px * px + py * py + pz * pz)
+    kinds, phi = species[outer].astype(np.uint64), tracks.impact_phi[outer]
+    depth, layers = measure_muc(event, particle, kinds, tracks.p[outer], cosine, phi, card, k0, k1)
     return {
         "track_offsets": _offsets(particles.row[rows], len(triggered)),
         "track_truth": truth_index(particle),

@@ -1,4 +1,4 @@
-"""From charged particles to measured helices: resolution from the layers crossed, efficiency."""
+"""From charged particles to measured helices: energy loss, resolution from the layers crossed, efficiency."""
 
 import math
 from typing import NamedTuple
@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from ..arrays import Bools, Floats, Keys
 from ..constants import ALPHA_T, HYPOTHESES, HYPOTHESIS_MASSES
 from ..detector import emc, track_direct
+from ..detector.ionisation import Loss, correct_stage, ionisation_loss, share_crossed, slow_down_stage
+from ..detector.ionisation import draw_stage as energy_loss_draw_stage
 from ..detector.surfaces import surfaces
 from ..detector.track_efficiency import TrackEfficiency, drawn_hits, found_probability, gap_stage, track_efficiency
 from ..detector.track_table import (
@@ -188,11 +190,12 @@ class _Response(NamedTuple):
     table: TrackTable
     efficiency: TrackEfficiency
     calorimeter: emc.EmcParameters
+    loss: Loss | None
 
 
 def _response(card: Card, hypothesis: int) -> _Response:
     efficiency = track_efficiency(card, hypothesis)
-    return _Response(hypothesis, card, track_table(card), efficiency, emc.parameters(card))
+    return _Response(hypothesis, card, track_table(card), efficiency, emc.parameters(card), ionisation_loss(card))
 
 
 def _measure_block(
@@ -212,6 +215,12 @@ def _measure_block(
         rows[row] = getattr(particles, name)[block]
     bz = response.card.field.bz
     helix_stage(s, n, bz)
+    loss, mass = response.loss, HYPOTHESIS_MASSES[response.hypothesis]
+    if loss is not None:
+        share, g = share_crossed(rows[_X] * rows[_X] + rows[_Y] * rows[_Y], response.card, loss), np.empty(n)
+        energy_loss_draw_stage(k0, k1, event, index, g)
+        true = rows[_TRUE], rows[_TRUE + 1], rows[_TRUE + 2]
+        slow_down_stage(mass, loss.constants, share, g, rows[_P], rows[_PT], true)
     status_stage(s, n, bz, surfaces(response.card)[-1].radius, mdc.layers[-1].radius)
     node = np.empty(n, dtype=np.uint64)
     grid = table.log_p_min, table.per_log_p, table.negative
@@ -227,6 +236,10 @@ def _measure_block(
         gap_stage(rows[_TRUE], rows[_TRUE + 1], rows[_TRUE + 2], middle, bz, sector, rows[_KEPT])
     draw_stage(k0, k1, event, index, s)
     smear_stage(factors, s, n, 1.0 if mdc.smear else 0.0, mdc.tail_fraction, mdc.tail_scale)
+    if loss is not None:
+        assumed = HYPOTHESIS_MASSES[HYPOTHESES.index(response.card.matter.track_hypothesis)]
+        fitted = rows[_MEASURED], rows[_MEASURED + 1], rows[_MEASURED + 2], rows[_MEASURED + 4]
+        correct_stage(assumed, 1.0, loss.constants, fitted)
     found_stage(k0, k1, event, index, factors, s, response.efficiency)
     tracks.helix[block] = rows[_MEASURED : _MEASURED + 5].T
     tracks.true_helix[block] = rows[_TRUE : _TRUE + 5].T

@@ -6,10 +6,13 @@ import re
 import numpy as np
 import pytest
 from besfast.detector import (
+    bremsstrahlung,
+    conversion,
+    decay,
     dedx,
     deposit,
     emc,
-    material,
+    ionisation,
     muc,
     muc_depth,
     tof,
@@ -42,6 +45,7 @@ EMC, DEDX, TOF, DEPOSIT = emc.parameters(CARD), dedx.parameters(CARD), tof.param
 GAP = ((170.0, 3.0, 0.0), (210.0, 4.0, 0.0))
 MUC, MUC_TABLE = muc.parameters(CARD), muc_table(CARD)
 TABLE = track_table.track_table(CARD)
+LOSS = ionisation.ionisation_loss(CARD)
 REGION = Region(3.773, 0.1, 0.9, 0.3, 0.0, 0.1, 1.0, 1.0, 1.0, 0.0)
 PHOTONS = np.full(radiation.ROWS * BLOCK, 0.5)
 LOST = radiation.Radiation(0.08, 17.0, 1e-3)
@@ -60,12 +64,10 @@ VECTOR = {
     hard_frame.boost_stage: (X, 23, PHOTONS),
     hard_frame.boosted_cuts_stage: (REGION, PHOTONS, X),
     tracks.helix_stage: (SCRATCH, N, 1.0),
-    tracks.radiate_stage: (X, SCRATCH),
     tracks.draw_stage: (K, K, KEYS, KEYS, SCRATCH),
     tracks.status_stage: (SCRATCH, N, 1.0, 3.0, 80.0),
     tracks.found_stage: (K, K, KEYS, KEYS, FACTORS, SCRATCH, track_efficiency.track_efficiency(CARD, 1)),
     track_efficiency.gap_stage: (X, X, X, 40.0, 1.0, (0.1, 0.2, 0.5), X),
-    material.bremsstrahlung_stage: (K, K, KEYS, KEYS, 0, 0.01, X, X),
     track_table.locate_stage: (X, X, X, 1, (TABLE.log_p_min, TABLE.per_log_p, TABLE.negative), KEYS, X, X),
     track_table.interpolate_stage: (TABLE.values, KEYS, X, X, FACTORS),
     track_table.smear_stage: (FACTORS, SCRATCH, N, 1.0, 0.08, 2.0),
@@ -73,6 +75,13 @@ VECTOR = {
     track_direct.prepare_stage: (DIRECT, N, 0.1, 1.0, 1.0),
     track_direct.layers_stage: (surface_table(CARD), DIRECT, N, 0.0),
     track_direct.factor_stage: (DIRECT, N),
+    bremsstrahlung.softest_stage: (X, 1e-3, X),
+    bremsstrahlung.hardest_stage: (K, K, KEYS, KEYS, 0, X, X),
+    conversion.conversion_stage: (K, K, KEYS, KEYS, 0, (3.0, 0.01, 10.0), (X, X, X), (X, X, X), X),
+    decay.flight_stage: (K, K, KEYS, KEYS, 5000.0, X, X),
+    ionisation.draw_stage: (K, K, KEYS, KEYS, X),
+    ionisation.slow_down_stage: (0.1, LOSS.constants, X, X, X, X, (X, X, X)),
+    ionisation.correct_stage: (0.1, 1.0, LOSS.constants, (X, X, X, X)),
     counters.draw_stage: (K, K, KEYS, KEYS, DEDX_STREAM, X, X),
     counters.event_time_stage: (K, K, KEYS, 0.02, X),
     tof.counter_stage: (X, X, X, X, X, TOF, X, X),

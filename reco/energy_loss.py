@@ -1,0 +1,45 @@
+"""Energy loss of tracks under another hypothesis than the one they were fitted with."""
+
+import numpy as np
+
+from ..constants import HYPOTHESES, HYPOTHESIS_MASSES
+from ..detector.ionisation import correct_stage, ionisation_loss
+from ..event import D_RHO, KAPPA, PHI0, TAN_LAMBDA, Floats
+from ..geometry.card import Card
+from ..kernel import blocks
+
+
+def change_hypothesis(helix: Floats, card: Card, hypothesis: str, fitted: str = "") -> Floats:
+    """Return helices corrected for the energy loss of another particle.
+
+    The loss under the hypothesis of the fit is taken away, that under the new one added; the covariance stays as it is.
+
+    Parameters
+    ----------
+    helix : ndarray, shape (n_tracks, 5)
+        Measured helices, at closest approach.
+    card : Card
+        Its matter; without ionisation the helices stay as they are.
+    hypothesis : str
+        One of e, mu, pi, K, p.
+    fitted : str
+        The hypothesis of the fit; by default that of the card, `matter.track_hypothesis`.
+
+    Raises
+    ------
+    ValueError
+        For an unknown hypothesis.
+    """
+    fitted = fitted or card.matter.track_hypothesis
+    for name in (hypothesis, fitted):
+        if name not in HYPOTHESES:
+            raise ValueError(f"hypothesis = {name!r}, allowed {', '.join(HYPOTHESES)}")
+    changed: Floats = np.asfortranarray(helix).copy(order="F")
+    loss = ionisation_loss(card)
+    if loss is None or hypothesis == fitted:
+        return changed
+    for s in blocks(len(changed)):
+        columns = changed[s, D_RHO], changed[s, PHI0], changed[s, KAPPA], changed[s, TAN_LAMBDA]
+        for name, path in ((fitted, -1.0), (hypothesis, 1.0)):
+            correct_stage(HYPOTHESIS_MASSES[HYPOTHESES.index(name)], path, loss.constants, columns)
+    return changed
