@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..schema import SchemaError, Section, quantity, require, require_range
-from .subdetectors import Dedx, Emc, Mdc, Muc, Tof
+from .calorimeter import Emc
+from .subdetectors import Dedx, Mdc, Muc, Tof
 
 if TYPE_CHECKING:
     from .beam import Laboratory

@@ -42,6 +42,8 @@ class Particles(NamedTuple):
         return Particles._make(column[chosen] for column in self)
 
 
+PHOTON = 22
+
 #: The bits of a `particle` key from here on tell which daughter it is, four for each generation.
 GENERATION = np.uint64(20)
 TRUTH_INDEX = np.uint64((1 << 20) - 1)

@@ -10,10 +10,10 @@ from ..event import KAPPA, DetectorRecord, TruthEvents
 from ..geometry.card import Card, card_hash, load_card
 from ..kernel import stage
 from ..rng import TRIGGER_STREAM, key, uniform, words
-from .bremsstrahlung import PHOTON, radiate
+from .bremsstrahlung import radiate
 from .counters import measure_dedx, measure_muc, measure_tof
 from .particles import MASSES, Particles, final_state, joined, species_of, truth_index
-from .showers import Radiated, Showers, photon_showers, track_showers
+from .showers import Radiated, shower_columns
 from .tracks import Tracks, measure_tracks
 
 Array = np.ndarray
@@ -62,16 +62,11 @@ def simulate(truth: TruthEvents, card: Card | str | Path = "besiii", *, seed: in
     species = species_of(particles.pdg[charged])
     order = np.argsort(species, kind="stable")
     charged, species = charged[order], species[order]
-    photons = np.flatnonzero(particles.pdg == PHOTON)
     n_electrons = int(np.searchsorted(species, ELECTRON, side="right"))
     electrons, made, parents = radiate(particles.take(charged[:n_electrons]), card, k0, k1)
     radiated = Radiated(len(particles.row) + np.arange(len(parents)), parents, electrons.energy)
     tracks = measure_tracks(joined([electrons, particles.take(charged[n_electrons:])]), species, card, k0, k1)
     particles = joined([particles, made])
-    showers = [
-        photon_showers(particles, photons, card, k0, k1),
-        *track_showers(particles, charged, species, tracks, radiated, card, k0, k1),
-    ]
     triggered = np.empty(truth.n_events, dtype=bool)
     trigger_stage(k0, k1, truth.number.astype(np.uint64), card.trigger.efficiency, triggered)
     steps = [*json.loads(truth.provenance), {"step": "simulate", "card": card.name, "seed": str(seed)}]
@@ -82,7 +77,9 @@ def simulate(truth: TruthEvents, card: Card | str | Path = "besiii", *, seed: in
         event_sqrt_s=truth.event_sqrt_s,
         process=truth.process,
         **_track_columns(particles, charged, species, tracks, triggered, card, k0, k1),
-        **_shower_columns(particles, showers, triggered),
+        **shower_columns(
+            particles, charged, species, tracks, radiated, truth.number, triggered, card, k0, k1
+        ),
         processes=truth.processes,
         frame="lab",
         sqrt_s=truth.sqrt_s,
@@ -145,21 +142,3 @@ def _track_columns(
 def _rows(table: Array, chosen: Array) -> Array:
     """Return rows of an (n, k) table that is stored component by component, as is the result."""
     return np.take(table.T, chosen, axis=1, mode="clip").T
-
-
-def _shower_columns(particles: Particles, showers: list[Showers], triggered: Array) -> dict[str, Array]:
-    """Return the shower table of triggered events, in the order of the particles in their events."""
-    source = np.concatenate([one.source for one in showers])
-    order = _event_order(particles, source)
-    order = order[triggered[particles.row[source[order]]]]
-    source = source[order]
-    columns = {
-        f"shower_{name}": np.concatenate([getattr(one, name) for one in showers])[order]
-        for name in Showers._fields
-        if name != "source"
-    }
-    return {
-        "shower_offsets": _offsets(particles.row[source], len(triggered)),
-        "shower_truth": truth_index(particles.particle[source]),
-        **columns,
-    }
