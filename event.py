@@ -123,6 +123,8 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             ("shower_energy_sigma", "f8", (), "GeV", "Resolution of the energy."),
             ("shower_theta_sigma", "f8", (), "rad", "Resolution of the polar angle."),
             ("shower_phi_sigma", "f8", (), "rad", "Resolution of the azimuth."),
+            ("shower_e3x3_over_e5x5", "f8", (), "", "Energy in 3 x 3 crystals over that in 5 x 5."),
+            ("shower_second_moment", "f8", (), "cm^2", "Mean squared distance of the energy from the shower's centre."),
         ),
     ),
     "RecoEvents": (
@@ -166,6 +168,8 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             ("probability", "f8", (5,), "", f"Chi2 probability for the hypotheses ({_HYP})."),
             ("shower", "i4", (), "", "Index of the matched shower among the showers of the event, -1: none."),
             ("e_over_p", "f8", (), "c", "Energy of the matched shower over the momentum; 0 without a shower."),
+            ("e3x3_over_e5x5", "f8", (), "", "Energy in 3 x 3 crystals over that in 5 x 5; NaN without a shower."),
+            ("second_moment", "f8", (), "cm^2", "Second moment of the matched shower; NaN without a shower."),
         ),
         *_columns(
             "photon",
@@ -174,6 +178,12 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             ("photon_theta", "f8", (), "rad", "Polar angle of the photon."),
             ("photon_phi", "f8", (), "rad", "Azimuth of the photon."),
             ("photon_good", "?", (), "", "Good photon by the experiment's conventions."),
+            ("photon_time", "f8", (), "ns", "Time relative to a photon from the interaction."),
+            ("photon_energy_sigma", "f8", (), "GeV", "Resolution of the energy."),
+            ("photon_theta_sigma", "f8", (), "rad", "Resolution of the polar angle."),
+            ("photon_phi_sigma", "f8", (), "rad", "Resolution of the azimuth."),
+            ("photon_e3x3_over_e5x5", "f8", (), "", "Energy in 3 x 3 crystals over that in 5 x 5."),
+            ("photon_second_moment", "f8", (), "cm^2", "Mean squared distance of the energy from the photon's centre."),
         ),
     ),
     "SelectedEvents": _columns(
@@ -271,6 +281,8 @@ class DetectorRecord(NamedTuple):
     shower_energy_sigma: Floats
     shower_theta_sigma: Floats
     shower_phi_sigma: Floats
+    shower_e3x3_over_e5x5: Floats
+    shower_second_moment: Floats
     processes: str = ""
     frame: str = "lab"
     sqrt_s: float = float("nan")
@@ -319,12 +331,20 @@ class RecoEvents(NamedTuple):
     probability: Floats
     shower: NDArray[np.int32]
     e_over_p: Floats
+    e3x3_over_e5x5: Floats
+    second_moment: Floats
     photon_offsets: Ints
     photon_truth: NDArray[np.int32]
     photon_energy: Floats
     photon_theta: Floats
     photon_phi: Floats
     photon_good: NDArray[np.bool_]
+    photon_time: Floats
+    photon_energy_sigma: Floats
+    photon_theta_sigma: Floats
+    photon_phi_sigma: Floats
+    photon_e3x3_over_e5x5: Floats
+    photon_second_moment: Floats
     processes: str = ""
     frame: str = "lab"
     sqrt_s: float = float("nan")

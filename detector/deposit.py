@@ -1,4 +1,4 @@
-"""What muons and hadrons leave in the calorimeter: ionisation along the crystals, nuclear interactions."""
+"""What hadrons leave in the calorimeter: ionisation along the crystals, nuclear interactions, annihilation."""
 
 import math
 from functools import lru_cache
@@ -7,130 +7,83 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Floats, Keys
-from ..constants import M_E, M_MU
-from ..elementary import atan2, exp, log, split_index
+from ..arrays import Floats, Ints
+from ..constants import M_K, M_P, M_PI
+from ..elementary import atan2, log, split_index
+from ..geometry.calorimeter import EmcHadron
 from ..geometry.sections import Card
 from ..kernel import kernel, stage
-from ..rng import HADRON_STREAM, normal2, uniform, words
 from .arithmetic import exponential, logarithm, sine
-from .dedx import density_effect
-from .emc import EmcParameters, energy_sigma
-from .material import CAESIUM_IODIDE
+from .crystal_ionisation import IonisationParameters, ionisation_deposit, vavilov_table
 
-_LN10 = 2.302585092994046
 _TWO_OVER_PI = 0.6366197723675814
-_STEPS = 4
-#: A Moyal distribution of this many Landau widths has the full width at half maximum of a Landau distribution.
-_MOYAL_WIDTH = 1.12
-_MOYAL_MEAN = 1.2703628454614782
-_MOYAL_RMS = 2.2214414690791831
 _NODES = 513
 _CELLS = 2048
+#: Parts of the table: visible fraction, charge exchange, annihilation; then the quantiles of Vavilov's distribution.
+_EXCHANGE, _ANNIHILATION, QUANTILES = np.uint64(_NODES), np.uint64(2 * _NODES), 3 * _NODES
+#: Classes of lateral shapes.
+ELECTROMAGNETIC, MINIMUM_IONISING, HADRONIC = range(3)
+
+#: Kinds of hadrons: sign of the charge with the mass of the nearest hypothesis, and neutral ones.
+PION_PLUS, PION_MINUS, KAON_PLUS, KAON_MINUS, PROTON_PLUS, PROTON_MINUS = range(6)
+KAON_LONG, NEUTRON, ANTINEUTRON = range(6, 9)
+N_KINDS = 9
 
 
 class DepositParameters(NamedTuple):
-    """What the formulas need of a card; lengths [cm], energies [GeV]."""
+    """What the formulas need of a card; lengths [cm]."""
 
     depth: float
-    mip_energy: float
-    mip_width: float
-    mip_smear: float
-    #: Bracket of the loss formula at 1 GeV for a muon, and its constant ln(2 m_e xi / I^2) + 0.2.
-    mip_reference: float
-    log_constant: float
-    interaction_length: float
-    kaon_plus_factor: float
     visible_fraction: float
-    beta_mean: float
-    beta_variance: float
-    charge_exchange_plus: float
-    charge_exchange_minus: float
-    charge_exchange_intercept: float
-    charge_exchange_slope: float
-    smear: float
+    exchange_intercept: float
+    exchange_slope: float
+
+
+class HadronKinds(NamedTuple):
+    """By kind of hadron, shape (N_KINDS,)."""
+
+    #: Length between interactions [cm].
+    length: Floats
+    #: Probability of charge exchange at the reference momentum.
+    exchange: Floats
+    #: Rest energy [GeV] that annihilation frees: in flight and at rest.
+    annihilation: Floats
+    #: Rest energy [GeV] that other interactions free: in flight, and at rest (visible part).
+    freed: Floats
+    stopped: Floats
 
 
 def parameters(card: Card) -> DepositParameters:
     """Return the constants of a card."""
-    emc, hadron = card.emc, card.emc.hadron
-    excitation = CAESIUM_IODIDE.excitation
-    log_constant = float(logarithm(2.0 * M_E * emc.mip_width / (excitation * excitation))) + 0.2
-    reference = np.empty(1)
-    _reference_stage(log_constant, reference)
-    a, b = hadron.beta_shape
+    hadron = card.emc.hadron
     return DepositParameters(
-        emc.depth,
-        emc.mip_energy,
-        emc.mip_width,
-        emc.mip_smear,
-        float(reference[0]),
-        log_constant,
-        hadron.interaction_length,
-        hadron.kaon_plus_factor,
+        card.emc.depth,
         hadron.visible_fraction,
-        a / (a + b),
-        a * b / ((a + b) * (a + b) * (a + b + 1.0)),
-        hadron.charge_exchange_plus,
-        hadron.charge_exchange_minus,
         hadron.charge_exchange_intercept,
         hadron.charge_exchange_slope,
-        1.0 if emc.smear else 0.0,
     )
 
 
-@kernel
-def loss_bracket(bg: float, log_constant: float) -> float:
-    """Return the most probable energy loss in the crystals up to a factor (Landau; PDG 2022, eq. 34.12).
-
-    1/beta^2 [ln(2 m_e beta^2 gamma^2 / I) + ln(xi / (beta^2 I)) + 0.2 - beta^2 - delta]; below beta gamma = 0.3 flat.
-    """
-    bg2 = max(bg * bg, 0.09)
-    gamma2 = 1.0 + bg2
-    beta2 = bg2 / gamma2
-    delta = density_effect(0.5 * log(bg2), CAESIUM_IODIDE.c, CAESIUM_IODIDE.x0 * _LN10, CAESIUM_IODIDE.x1 * _LN10)
-    return (log_constant + log(gamma2) - beta2 - delta) / beta2
-
-
-@stage
-def _reference_stage(log_constant: float, bracket: Floats) -> None:
-    """Fill the bracket of a muon of 1 GeV."""
-    for i in range(np.uint64(bracket.size)):
-        bracket[i] = loss_bracket(1.0 / M_MU, log_constant)
-
-
-@kernel
-def ionisation(p: float, mass: float, path_factor: float, constants: DepositParameters) -> tuple[float, float]:
-    """Return (most probable deposit, width) [GeV] along path_factor x depth; all kinetic energy where it stops.
-
-    In four steps, since a slow particle loses more towards its end; anchored on the card's value for a 1 GeV muon.
-    """
-    kinetic = p * p / (math.sqrt(p * p + mass * mass) + mass)
-    left = kinetic
-    step = constants.mip_energy * path_factor / (_STEPS * constants.mip_reference)
-    bracket = 0.0
-    for _ in range(_STEPS):
-        bg = math.sqrt(left * (left + 2.0 * mass)) / mass
-        bracket = loss_bracket(bg, constants.log_constant)
-        left = max(left - step * bracket, 0.0)
-    bg2 = max(p * p / (mass * mass), 0.09)
-    width = _MOYAL_WIDTH * constants.mip_width * path_factor * (1.0 + bg2) / bg2
-    return kinetic - left, width
-
-
-@kernel
-def ionisation_deposit(
-    p: float, mass: float, path_factor: float, g1: float, g2: float, constants: DepositParameters
-) -> float:
-    """Return the deposit [GeV] of a particle that does not interact, from two normals.
-
-    Moyal fluctuation (-ln g^2 is a Moyal variate) of the most probable loss, never above the kinetic energy, and the
-    crystals' relative smearing. The Landau tail of knock-on electrons beyond a few widths is too short.
-    """
-    kinetic = p * p / (math.sqrt(p * p + mass * mass) + mass)
-    mode, width = ionisation(p, mass, path_factor, constants)
-    deposit = min(mode - constants.smear * width * log(max(g1 * g1, 1e-30)), kinetic)
-    return max(deposit, 0.0) * (1.0 + constants.smear * constants.mip_smear * g2)
+@lru_cache(maxsize=8)
+def hadron_kinds(hadron: EmcHadron) -> HadronKinds:
+    """Return the constants of the kinds of hadrons."""
+    kinds = HadronKinds(*(np.zeros(N_KINDS) for _ in HadronKinds._fields))
+    kinds.length[:] = hadron.interaction_length
+    kinds.length[KAON_PLUS] *= hadron.kaon_plus_factor
+    kinds.exchange[[PION_PLUS, PION_MINUS]] = hadron.charge_exchange_plus, hadron.charge_exchange_minus
+    # kaons and protons exchange charge as pions of their sign
+    kinds.exchange[[KAON_PLUS, PROTON_PLUS]] = hadron.charge_exchange_plus
+    kinds.exchange[[KAON_MINUS, PROTON_MINUS]] = hadron.charge_exchange_minus
+    for kind in (PROTON_MINUS, ANTINEUTRON):
+        kinds.length[kind] *= hadron.antibaryon_factor
+        kinds.annihilation[kind] = 2.0 * M_P if hadron.annihilation else 0.0
+    kinds.freed[KAON_MINUS] = hadron.strangeness_energy
+    kinds.freed[KAON_LONG] = 0.5 * hadron.strangeness_energy
+    kinds.stopped[PION_MINUS] = hadron.stopped_fraction * M_PI
+    kinds.stopped[[KAON_PLUS, KAON_MINUS]] = hadron.stopped_fraction * M_K
+    for column in kinds:
+        column.flags.writeable = False
+    return kinds
 
 
 @kernel
@@ -147,74 +100,93 @@ def beta_quantile(u: float, table: Floats, start: np.uint64) -> float:
 
 
 @kernel
-def hadron_deposit(
+def visible_energy(
+    energy: float,
     p: float,
-    mass: float,
-    charge: float,
-    path_factor: float,
-    u_depth: float,
+    left: float,
     u_energy: float,
     u_exchange: float,
-    g1: float,
-    g2: float,
+    exchange: float,
+    annihilation: float,
+    freed: float,
     table: Floats,
     constants: DepositParameters,
-) -> float:
-    """Return the deposit [GeV] of a charged hadron from three uniforms and two normals.
+) -> tuple[float, bool]:
+    """Return what an interaction adds to the deposit [GeV], and whether it was charge exchange.
 
-    It interacts at depth -lambda ln(u); ionisation up to there. Then a Beta-distributed part of the remaining kinetic
-    energy is seen, or, after charge exchange to a leading neutral pion, nearly all the energy. Parameters are
-    estimates (no published curve); annihilation of antiprotons and decays of stopped pions are left out.
+    A Beta-distributed part of the kinetic energy left is seen; after annihilation that of the kinetic energy and two
+    masses; after charge exchange to a leading neutral pion nearly all the energy. Estimates: no published curve.
     """
-    is_kaon = (mass > 0.3) & (mass < 0.7)
-    length = constants.interaction_length
-    length = length * constants.kaon_plus_factor if is_kaon & (charge > 0.0) else length
-    fraction = -length * log(u_depth) / (constants.depth * path_factor)
-    interacts = fraction < 1.0
-    track = ionisation_deposit(p, mass, path_factor * min(fraction, 1.0), g1, g2, constants)
-    energy = math.sqrt(p * p + mass * mass)
-    kinetic = p * p / (energy + mass)
-    shower = constants.visible_fraction * beta_quantile(u_energy, table, np.uint64(0)) * max(kinetic - track, 0.0)
-    exchange = constants.charge_exchange_plus if charge > 0.0 else constants.charge_exchange_minus
-    exchange = exchange * (constants.charge_exchange_intercept + constants.charge_exchange_slope * p)
-    neutral = energy * beta_quantile(u_energy, table, np.uint64(_NODES))
-    after = neutral if u_exchange < exchange else track + shower
-    return after if interacts else track
+    chance = exchange * (constants.exchange_intercept + constants.exchange_slope * p)
+    neutral = u_exchange < chance
+    fraction = constants.visible_fraction * beta_quantile(u_energy, table, np.uint64(0))
+    shower = fraction * (left + freed)
+    annihilated = (left + annihilation) * beta_quantile(u_energy, table, _ANNIHILATION)
+    shower = annihilated if annihilation > 0.0 else shower
+    return energy * beta_quantile(u_energy, table, _EXCHANGE) if neutral else shower, neutral
 
 
-@kernel
-def expected_deposit(
-    p: float, mass: float, path_factor: float, abs_cos: float, constants: DepositParameters, emc: EmcParameters
-) -> tuple[float, float]:
-    """Return (mean, standard deviation) [GeV] of the energy a hypothesis leaves.
+@stage
+def reach_stage(
+    u: Floats, length: Floats, constants: DepositParameters, path_factor: Floats, interacts: Floats
+) -> None:
+    """Shorten paths per depth to the place of the interaction, at -length ln(u); 1 where there is one, else 0."""
+    for i in range(np.uint64(u.size)):
+        place = -length[i] * log(u[i]) / constants.depth
+        inside = place < path_factor[i]
+        interacts[i] = 1.0 if inside else 0.0
+        path_factor[i] = place if inside else path_factor[i]
 
-    Electrons: momentum and energy resolution. Muons: ionisation. Hadrons: with probability exp(-depth / lambda)
-    ionisation, else on average half of it and the visible part of the rest.
+
+@stage
+def hadron_stage(
+    p: Floats,
+    mass: Floats,
+    kind: Ints,
+    interacts: Floats,
+    loss: tuple[Floats, ...],
+    draws: tuple[Floats, Floats, Floats, Floats],
+    kinds: HadronKinds,
+    table: Floats,
+    constants: DepositParameters,
+    ionisation: IonisationParameters,
+    deposit: Floats,
+    shape: Ints,
+) -> None:
+    """Fill the deposits [GeV] of hadrons and the class of their shapes.
+
+    Ionisation up to an interaction, which takes the kinetic energy left. A particle that stops frees what its kind
+    does at rest. `draws` are two normals and two uniforms; a neutral hadron has no losses.
     """
-    mode, width = ionisation(p, mass, path_factor, constants)
-    kinetic = p * p / (math.sqrt(p * p + mass * mass) + mass)
-    mip = min(mode + _MOYAL_MEAN * width, kinetic)
-    spread = constants.mip_smear * mip
-    mip_variance = _MOYAL_RMS * _MOYAL_RMS * width * width + spread * spread
-    survives = exp(-constants.depth * path_factor / constants.interaction_length)
-    rest = constants.visible_fraction * max(kinetic - 0.5 * mip, 0.0)
-    interacting = 0.5 * mip + constants.beta_mean * rest
-    gap = interacting - mip
-    hadron_mean = mip + (1.0 - survives) * gap
-    hadron_variance = mip_variance + (1.0 - survives) * (constants.beta_variance * rest * rest + mip * mip / 12.0)
-    hadron_variance = hadron_variance + survives * (1.0 - survives) * gap * gap
-    is_electron = mass < 0.01
-    is_muon = mass < 0.12
-    mean = p if is_electron else (mip if is_muon else hadron_mean)
-    variance = mip_variance if is_muon else hadron_variance
-    return mean, energy_sigma(p, abs_cos, emc) if is_electron else math.sqrt(variance)
+    quantiles = table[QUANTILES:]
+    for i in range(np.uint64(p.size)):
+        k = kind[i]
+        energy = math.sqrt(p[i] * p[i] + mass[i] * mass[i])
+        kinetic = p[i] * p[i] / (energy + mass[i])
+        parts = loss[0][i], loss[1][i], loss[2][i], loss[3][i]
+        track = ionisation_deposit(kinetic, parts, draws[0][i], draws[1][i], quantiles, ionisation)
+        left = max(kinetic - track, 0.0)
+        inside = interacts[i] > 0.5
+        halts = (loss[0][i] >= 0.999 * kinetic) & (not inside)
+        annihilation = kinds.annihilation[k]
+        freed = kinds.stopped[k] if halts else kinds.freed[k]
+        exchange = 0.0 if halts else kinds.exchange[k]
+        u_energy, u_exchange = draws[2][i], draws[3][i]
+        more, neutral = visible_energy(
+            energy, p[i], left, u_energy, u_exchange, exchange, annihilation, freed, table, constants
+        )
+        showers = inside | (halts & (annihilation + freed > 0.0))
+        before = 0.0 if inside & neutral else track
+        deposit[i] = before + more if showers else track
+        shape[i] = (ELECTROMAGNETIC if neutral else HADRONIC) if showers else MINIMUM_IONISING
 
 
 @lru_cache(maxsize=8)
-def hadron_table(card: Card) -> Floats:
-    """Return the flat table of quantiles that `hadron_deposit` reads: visible fraction, then charge exchange."""
-    shapes = (card.emc.hadron.beta_shape, card.emc.hadron.charge_exchange_shape)
-    table = np.concatenate([_beta_quantiles(*shape) for shape in shapes])
+def hadron_table(hadron: EmcHadron) -> Floats:
+    """Return the flat table that `hadron_stage` reads: quantiles of Beta distributions, then of Vavilov's."""
+    shapes = (hadron.beta_shape, hadron.charge_exchange_shape, hadron.annihilation_shape)
+    parts = [_beta_quantiles(*shape) for shape in shapes]
+    table = np.concatenate([*parts, vavilov_table()])
     table.flags.writeable = False
     return table
 
@@ -243,42 +215,3 @@ def _beta_quantiles(a: float, b: float) -> Floats:
 def _sine_squared(angle: NDArray[Any]) -> Floats:
     value = sine(angle)
     return value * value
-
-
-@stage
-def ionisation_stage(
-    p: Floats,
-    mass: Floats,
-    path_factor: Floats,
-    g1: Floats,
-    g2: Floats,
-    constants: DepositParameters,
-    deposit: Floats,
-) -> None:
-    """Fill the deposits [GeV] of muons from momenta [GeV], masses [GeV], paths per depth and two normals."""
-    for i in range(np.uint64(p.size)):
-        deposit[i] = ionisation_deposit(p[i], mass[i], path_factor[i], g1[i], g2[i], constants)
-
-
-@stage
-def hadron_stage(
-    k0: np.uint64,
-    k1: np.uint64,
-    event: Keys,
-    particle: Keys,
-    p: Floats,
-    mass: Floats,
-    charge: Floats,
-    path_factor: Floats,
-    table: Floats,
-    constants: DepositParameters,
-    deposit: Floats,
-) -> None:
-    """Fill the deposits [GeV] of charged hadrons; keyed by event and particle, blocks 0 and 1 of the hadron stream."""
-    for i in range(np.uint64(p.size)):
-        a, b, c, _ = words(k0, k1, event[i], particle[i], HADRON_STREAM, np.uint64(0))
-        d, e, _, _ = words(k0, k1, event[i], particle[i], HADRON_STREAM, np.uint64(1))
-        g1, g2 = normal2(d, e)
-        deposit[i] = hadron_deposit(
-            p[i], mass[i], charge[i], path_factor[i], uniform(a), uniform(b), uniform(c), g1, g2, table, constants
-        )

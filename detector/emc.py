@@ -1,7 +1,7 @@
-"""Electromagnetic calorimeter: where particles meet it, its resolution, and what photons and electrons leave in it.
+"""Electromagnetic calorimeter: where particles meet it, and how well it measures energies and directions.
 
-Deposits of muons and hadrons are in `deposit`. Crystals point to the origin: the polar angle of the impact seen from
-there decides what is measured.
+Crystals point to the origin: the polar angle of the impact seen from there decides what is measured. What photons and
+electrons leave in it is in `emc_response`, deposits of muons and hadrons in `ionisation` and `deposit`.
 """
 
 import math
@@ -12,6 +12,7 @@ import numpy as np
 from ..arrays import Floats
 from ..constants import ALPHA_T, PI
 from ..elementary import atan2, exp
+from ..geometry.calorimeter import EmcBarrel, EmcEndcap
 from ..geometry.helix import position, turn_to_plane, turn_to_radius
 from ..geometry.sections import Card
 from ..kernel import kernel, stage
@@ -20,36 +21,48 @@ from .arithmetic import logarithm
 _SQRT_LN4 = 1.1774100225154747
 
 
-class EmcParameters(NamedTuple):
-    """What the formulas need of a card; lengths [cm], energies [GeV]."""
+class EmcSide(NamedTuple):
+    """Edges on one side: |z| [cm] of the barrel's edge and of the endcap, |cos theta| of the edges of crystals."""
 
-    bz: float
-    front_radius: float
-    front_z: float
-    #: |z| of the barrel's edge at its front radius.
     edge_z: float
+    front_z: float
     cos_max: float
     usable_cos_max: float
     endcap_cos_min: float
     endcap_cos_max: float
     endcap_usable_min: float
     endcap_usable_max: float
+
+
+class EmcRegion(NamedTuple):
+    """Resolution of barrel or endcap, and the matter in front of it: radiation lengths and loss [GeV] along r or z."""
+
     noise: float
     stochastic: float
     constant: float
+    fourth_root: bool
     position: float
     position_constant: float
-    endcap_noise: float
-    endcap_stochastic: float
-    endcap_constant: float
-    endcap_position: float
-    endcap_position_constant: float
+    front_thickness: float
+    front_loss: float
+
+
+class EmcParameters(NamedTuple):
+    """What the formulas need of a card; lengths [cm], energies [GeV]."""
+
+    bz: float
+    front_radius: float
+    forward: EmcSide
+    backward: EmcSide
+    barrel: EmcRegion
+    endcap: EmcRegion
     edge_factor: float
     crack_efficiency: float
     #: Novosibirsk line shape: asymmetry, and width of its logarithm.
     tail: float
     log_width: float
     smear: float
+    front_lost: float
 
 
 def parameters(card: Card) -> EmcParameters:
@@ -58,54 +71,108 @@ def parameters(card: Card) -> EmcParameters:
     tail = emc.line_shape_tail
     argument = tail * _SQRT_LN4
     log_width = float(logarithm(argument + math.sqrt(argument * argument + 1.0))) / _SQRT_LN4
-    sine = math.sqrt(max(1.0 - barrel.cos_max * barrel.cos_max, 1e-12))
+    forward = _side(
+        barrel.front_radius,
+        endcap.front_z,
+        (barrel.cos_max, barrel.usable_cos_max),
+        endcap.cos_range,
+        endcap.usable_cos_range,
+    )
+    backward = _side(
+        barrel.front_radius,
+        endcap.backward_z or endcap.front_z,
+        (barrel.backward_cos_max or barrel.cos_max, barrel.backward_usable_cos_max or barrel.usable_cos_max),
+        endcap.backward_cos_range or endcap.cos_range,
+        endcap.backward_usable_cos_range or endcap.usable_cos_range,
+    )
     return EmcParameters(
         card.field.bz,
         barrel.front_radius,
-        endcap.front_z,
-        barrel.front_radius * barrel.cos_max / sine,
-        barrel.cos_max,
-        barrel.usable_cos_max,
-        *endcap.cos_range,
-        *endcap.usable_cos_range,
-        barrel.noise,
-        barrel.stochastic,
-        barrel.constant,
-        barrel.position,
-        barrel.position_constant,
-        endcap.noise,
-        endcap.stochastic,
-        endcap.constant,
-        endcap.position,
-        endcap.position_constant,
+        forward,
+        backward,
+        _region(barrel),
+        _region(endcap),
         emc.edge_factor,
         emc.crack_efficiency,
         tail,
         log_width,
         1.0 if emc.smear else 0.0,
+        1.0 - emc.front_returned,
+    )
+
+
+def _side(
+    radius: float,
+    front_z: float,
+    barrel: tuple[float, float],
+    endcap: tuple[float, float],
+    usable: tuple[float, float],
+) -> EmcSide:
+    sine = math.sqrt(max(1.0 - barrel[0] * barrel[0], 1e-12))
+    return EmcSide(radius * barrel[0] / sine, front_z, *barrel, *endcap, *usable)
+
+
+def _region(part: EmcBarrel | EmcEndcap) -> EmcRegion:
+    return EmcRegion(
+        part.noise,
+        part.stochastic,
+        part.constant,
+        part.exponent == 0.25,
+        part.position,
+        part.position_constant,
+        part.front_thickness,
+        part.front_loss,
     )
 
 
 @kernel
-def acceptance(abs_cos: float, constants: EmcParameters) -> float:
-    """Return the probability that a particle at |cos theta| meets crystals: 1, the crack's efficiency, or 0."""
-    in_crack = (abs_cos > constants.cos_max) & (abs_cos < constants.endcap_cos_min)
-    inside = constants.crack_efficiency if in_crack else 1.0
-    return 0.0 if abs_cos > constants.endcap_cos_max else inside
+def cos_edges(cosine: float, constants: EmcParameters) -> tuple[float, float, float]:
+    """Return |cos theta| of the barrel's edge and of both edges of the endcap, on the side of cos(theta)."""
+    ahead, behind = constants.forward, constants.backward
+    barrel = ahead.cos_max if cosine > 0.0 else behind.cos_max
+    low = ahead.endcap_cos_min if cosine > 0.0 else behind.endcap_cos_min
+    high = ahead.endcap_cos_max if cosine > 0.0 else behind.endcap_cos_max
+    return barrel, low, high
 
 
 @kernel
-def energy_sigma(energy: float, abs_cos: float, constants: EmcParameters) -> float:
-    """Return the energy resolution [GeV]: noise + stochastic sqrt(E) + constant E in quadrature, worse at the edges."""
-    barrel = abs_cos < constants.cos_max
-    noise = constants.noise if barrel else constants.endcap_noise
-    stochastic = constants.stochastic if barrel else constants.endcap_stochastic
-    constant = constants.constant if barrel else constants.endcap_constant
-    inner = abs_cos < constants.usable_cos_max
-    outer = (abs_cos > constants.endcap_usable_min) & (abs_cos < constants.endcap_usable_max)
+def acceptance(cosine: float, constants: EmcParameters) -> float:
+    """Return the probability that a particle at cos(theta) meets crystals: 1, the crack's efficiency, or 0."""
+    barrel, low, high = cos_edges(cosine, constants)
+    abs_cos = abs(cosine)
+    inside = constants.crack_efficiency if (abs_cos > barrel) & (abs_cos < low) else 1.0
+    return 0.0 if abs_cos > high else inside
+
+
+@kernel
+def usable(cosine: float, constants: EmcParameters) -> tuple[bool, bool]:
+    """Return whether clusters at cos(theta) are used, as those of the barrel and as those of an endcap."""
+    ahead, behind = constants.forward, constants.backward
+    barrel = ahead.usable_cos_max if cosine > 0.0 else behind.usable_cos_max
+    low = ahead.endcap_usable_min if cosine > 0.0 else behind.endcap_usable_min
+    high = ahead.endcap_usable_max if cosine > 0.0 else behind.endcap_usable_max
+    abs_cos = abs(cosine)
+    return abs_cos < barrel, (abs_cos > low) & (abs_cos < high)
+
+
+@kernel
+def energy_sigma(energy: float, cosine: float, constants: EmcParameters) -> float:
+    """Return the energy resolution [GeV] at cos(theta), worse between the usable and the physical edges.
+
+    sigma / E = noise / E + stochastic / E^(1/2 or 1/4) + constant in quadrature.
+    """
+    edge, _, _ = cos_edges(cosine, constants)
+    barrel, endcap = constants.barrel, constants.endcap
+    central = abs(cosine) < edge
+    noise = barrel.noise if central else endcap.noise
+    stochastic = barrel.stochastic if central else endcap.stochastic
+    constant = barrel.constant if central else endcap.constant
+    inner, outer = usable(cosine, constants)
     factor = 1.0 if inner | outer else constants.edge_factor
     e = max(energy, 0.0)
-    return factor * math.sqrt(noise * noise + stochastic * stochastic * e + constant * constant * e * e)
+    root = math.sqrt(e)
+    power = e * (root if (barrel.fourth_root if central else endcap.fourth_root) else 1.0)
+    return factor * math.sqrt(noise * noise + stochastic * stochastic * power + constant * constant * e * e)
 
 
 @kernel
@@ -114,14 +181,19 @@ def angle_sigma(energy: float, cosine: float, constants: EmcParameters) -> tuple
 
     sigma = position / sqrt(E) + constant in quadrature, across the line of sight.
     """
+    edge, _, _ = cos_edges(cosine, constants)
     abs_cos = min(abs(cosine), 0.99999)
-    sine = math.sqrt(1.0 - abs_cos * abs_cos)
-    barrel = abs_cos < constants.cos_max
-    scale = constants.position if barrel else constants.endcap_position
-    floor = constants.position_constant if barrel else constants.endcap_position_constant
-    distance = constants.front_radius / sine if barrel else constants.front_z / abs_cos
-    sigma = math.sqrt(scale * scale / max(energy, 1e-3) + floor * floor) / distance
-    return sigma, sigma / sine
+    central = abs_cos < edge
+    scale = constants.barrel.position if central else constants.endcap.position
+    floor = constants.barrel.position_constant if central else constants.endcap.position_constant
+    sigma = math.sqrt(scale * scale / max(energy, 1e-3) + floor * floor) / front_distance(cosine, constants)
+    return sigma, sigma / math.sqrt(1.0 - abs_cos * abs_cos)
+
+
+@kernel
+def time_sigma(energy: float, constant: float, stochastic: float) -> float:
+    """Return the time resolution [ns]: constant and stochastic / sqrt(E) in quadrature."""
+    return math.sqrt(constant * constant + stochastic * stochastic / max(energy, 1e-3))
 
 
 @kernel
@@ -137,13 +209,6 @@ def line_shape(g: float, constants: EmcParameters) -> float:
 
 
 @kernel
-def measured_energy(energy: float, abs_cos: float, g: float, constants: EmcParameters) -> float:
-    """Return the measured energy [GeV] of a photon or electron from a normal g, never negative."""
-    sigma = constants.smear * energy_sigma(energy, abs_cos, constants)
-    return max(energy + sigma * line_shape(g, constants), 0.0)
-
-
-@kernel
 def track_impact(
     d_rho: float, phi0: float, kappa: float, dz: float, tan_lambda: float, constants: EmcParameters
 ) -> tuple[float, float, float, float]:
@@ -154,10 +219,11 @@ def track_impact(
     bz = constants.bz
     turn = turn_to_radius(d_rho, kappa, constants.front_radius, bz)
     z = dz - ALPHA_T / bz / kappa * tan_lambda * turn
-    end = constants.front_z if tan_lambda > 0.0 else -constants.front_z
+    ahead, behind = constants.forward, constants.backward
+    end = ahead.front_z if tan_lambda > 0.0 else -behind.front_z
     end_turn = turn_to_plane(kappa, dz, tan_lambda, end, bz)
     end_turn = end_turn if abs(end_turn) < PI else math.nan
-    turn = turn if abs(z) < constants.edge_z else end_turn
+    turn = turn if (z < ahead.edge_z) & (z > -behind.edge_z) else end_turn
     x, y, z = position(d_rho, phi0, kappa, dz, tan_lambda, turn, bz)
     # the azimuth of the momentum is phi0 + turn + pi/2: its direction follows from the point and the circle's centre
     rho = ALPHA_T / bz / kappa
@@ -181,15 +247,32 @@ def _along_centre2(d_rho: float, rho: float, radius2: float) -> float:
 def photon_impact(
     x: float, y: float, z: float, px: float, py: float, pz: float, constants: EmcParameters
 ) -> tuple[float, float, float]:
-    """Return the point (x, y, z) [cm] where a photon from a vertex [cm] meets the front of the crystals."""
+    """Return the point (x, y, z) [cm] where a straight line from a vertex [cm] meets the front of the crystals.
+
+    NaN where the vertex lies outside the volume that the crystals enclose.
+    """
+    ahead, behind = constants.forward, constants.backward
     pt2 = max(px * px + py * py, 1e-300)
     along = (x * px + y * py) / pt2
-    room = (constants.front_radius * constants.front_radius - x * x - y * y) / pt2
-    step = math.sqrt(max(along * along + room, 0.0)) - along
-    end = constants.front_z if pz > 0.0 else -constants.front_z
+    room = constants.front_radius * constants.front_radius - x * x - y * y
+    step = math.sqrt(max(along * along + room / pt2, 0.0)) - along
+    end = ahead.front_z if pz > 0.0 else -behind.front_z
     slope = pz if pz != 0.0 else 1e-300
-    step = step if abs(z + step * pz) < constants.edge_z else (end - z) / slope
+    at = z + step * pz
+    step = step if (at < ahead.edge_z) & (at > -behind.edge_z) else (end - z) / slope
+    inside = (room > 0.0) & (z < ahead.front_z) & (z > -behind.front_z)
+    step = step if inside else math.nan
     return x + step * px, y + step * py, z + step * pz
+
+
+@kernel
+def front_distance(cosine: float, constants: EmcParameters) -> float:
+    """Return the distance [cm] from the origin to the front of the crystals in the direction of cos(theta)."""
+    edge, _, _ = cos_edges(cosine, constants)
+    abs_cos = min(abs(cosine), 0.99999)
+    front_z = constants.forward.front_z if cosine > 0.0 else constants.backward.front_z
+    central = abs_cos < edge
+    return constants.front_radius / math.sqrt(1.0 - abs_cos * abs_cos) if central else front_z / abs_cos
 
 
 @stage
@@ -232,13 +315,6 @@ def photon_impact_stage(
 
 
 @stage
-def energy_stage(energy: Floats, cosine: Floats, g: Floats, constants: EmcParameters, measured: Floats) -> None:
-    """Fill measured energies [GeV] of photons and electrons from true ones, cos(theta) of the impact and a normal."""
-    for i in range(np.uint64(energy.size)):
-        measured[i] = measured_energy(energy[i], abs(cosine[i]), g[i], constants)
-
-
-@stage
 def shower_sigma_stage(
     energy: Floats,
     cosine: Floats,
@@ -249,5 +325,5 @@ def shower_sigma_stage(
 ) -> None:
     """Fill the resolutions of showers of given energy [GeV] and cos(theta): energy [GeV], theta and phi [rad]."""
     for i in range(np.uint64(energy.size)):
-        energy_resolution[i] = energy_sigma(energy[i], abs(cosine[i]), constants)
+        energy_resolution[i] = energy_sigma(energy[i], cosine[i], constants)
         theta_resolution[i], phi_resolution[i] = angle_sigma(energy[i], cosine[i], constants)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from ..constants import HYPOTHESES
 from ..schema import SchemaError, Section, quantity, require, require_range
-from .subdetectors import Dedx, Emc, Muc, Tof
+from .calorimeter import Emc
+from .subdetectors import Dedx, Muc, Tof
 from .tracker import Mdc, SiliconLayer
 
 if TYPE_CHECKING:

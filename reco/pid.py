@@ -1,10 +1,10 @@
 """Particle identification: chi2 per hypothesis from dE/dx, time of flight, calorimeter and muon counter.
 
-For each system chi = (measured - expected) / sigma under the hypotheses e, mu, pi, K, p. A system is used for a track
-if at least one hypothesis is within `pid_chi_max`; the number of systems is the same for all hypotheses, so that
-P(mu) > P(e) is chi2(mu) < chi2(e) even where the probabilities underflow. The muon counter knows muons and everything
-else, and is used above a momentum and inside |cos theta|; e, pi, K and p share the pion's expectation there, and pi, K
-and p the pion's in the calorimeter, as in the experiment's own software.
+For each system chi = (measured - expected) / sigma under the hypotheses e, mu, pi, K, p, in the calorimeter the normal
+deviate of the energy. A system is used for a track if at least one hypothesis is within `pid_chi_max`; the number of
+systems is the same for all hypotheses, so that P(mu) > P(e) is chi2(mu) < chi2(e) even where the probabilities
+underflow. The muon counter knows muons and everything else, and is used above a momentum and inside |cos theta|; e, pi,
+K and p share the pion's expectation there, as in the experiment's own software.
 """
 
 import math
@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import ELECTRON, HYPOTHESIS_MASSES, KAON, MUON, PION, PROTON
-from ..detector import dedx, deposit, emc, muc, tof
+from ..detector import dedx, emc, muc, tof
+from ..detector.emc_identification import emc_deviate_stage, emc_quantile_table
 from ..detector.muc_depth import expected_depth_stage
 from ..detector.muc_table import muc_table
 from ..elementary import erfc, exp
-from ..event import DetectorRecord, Floats
+from ..event import KAPPA, DetectorRecord, Floats
 from ..geometry.card import Card
 from ..kernel import BLOCK, blocks, stage
 
@@ -49,23 +50,6 @@ def tof_chi_stage(p: Floats, path: Floats, time: Floats, sigma: Floats, mass: fl
     """Fill chi of the time of flight under one hypothesis."""
     for i in range(np.uint64(p.size)):
         chi[i] = (time[i] - tof.expected_time(path[i], p[i], mass)) / sigma[i]
-
-
-@stage
-def emc_chi_stage(
-    p: Floats,
-    energy: Floats,
-    path_factor: Floats,
-    abs_cosine: Floats,
-    mass: float,
-    constants: deposit.DepositParameters,
-    emc_constants: emc.EmcParameters,
-    chi: Floats,
-) -> None:
-    """Fill chi of the calorimeter deposit under one hypothesis; NaN without a matched shower."""
-    for i in range(np.uint64(p.size)):
-        mean, sigma = deposit.expected_deposit(p[i], mass, path_factor[i], abs_cosine[i], constants, emc_constants)
-        chi[i] = (energy[i] - mean) / sigma
 
 
 @stage
@@ -127,8 +111,7 @@ def identify(
     conventions = card.reconstruction
     in_reach = (p > conventions.muc_p_min) & (np.abs(cosine) < conventions.muc_cos_max)
     depth = np.where(in_reach, record.muc_depth, np.nan)
-    abs_cosine = np.abs(cosine)
-    ionisation, losses, crystals = dedx.parameters(card), deposit.parameters(card), emc.parameters(card)
+    ionisation, crystals, shower_table = dedx.parameters(card), emc.parameters(card), emc_quantile_table(card)
     iron, iron_table = muc.parameters(card), muc_table(card)
     limit = conventions.pid_chi_max
     scratch, mean, sigma = np.empty(_ROWS * BLOCK), np.empty(BLOCK), np.empty(BLOCK)
@@ -142,10 +125,9 @@ def identify(
         for row, mass in zip(rows, HYPOTHESIS_MASSES):
             tof_chi_stage(p[s], record.tof_path[s], record.tof[s], record.tof_sigma[s], mass, row)
         combine_stage(scratch, size, limit)
-        for h in (ELECTRON, MUON, PION):
-            mass, columns = HYPOTHESIS_MASSES[h], (p[s], shower_energy[s], path_factor[s], abs_cosine[s])
-            emc_chi_stage(*columns, mass, losses, crystals, rows[h])
-        rows[KAON] = rows[PROTON] = rows[PION]
+        columns = p[s], shower_energy[s], path_factor[s], cosine[s], record.helix[s, KAPPA]
+        for h, row in enumerate(rows[:N_HYPOTHESES]):
+            emc_deviate_stage(*columns, np.uint64(h), shower_table, crystals, row)
         combine_stage(scratch, size, limit)
         for h in (MUON, PION):
             expected_depth_stage(p[s], cosine[s], np.uint64(h), iron_table, iron, mean[:size], sigma[:size])

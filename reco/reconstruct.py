@@ -77,6 +77,8 @@ def reconstruct(record: DetectorRecord, card: Card | str | Path = "besiii") -> R
         probability=probabilities(chi2, n_systems),
         shower=matches.shower,
         e_over_p=np.where(np.isfinite(matches.energy), matches.energy, 0.0) / p,
+        e3x3_over_e5x5=matches.e3x3_over_e5x5,
+        second_moment=matches.second_moment,
         **photon_columns(record, matches, card),
         processes=record.processes,
         frame=record.frame,

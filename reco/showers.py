@@ -11,6 +11,9 @@ from ..geometry.card import Card
 from ..geometry.directions import chord2, unit_vector
 from ..kernel import blocks, stage
 
+_SHAPES = ("e3x3_over_e5x5", "second_moment")
+_PASSED_ON = ("energy_sigma", "theta_sigma", "phi_sigma", *_SHAPES)
+
 
 class Matches(NamedTuple):
     """Per track: index of the matched shower in its event (-1: none), its energy [GeV] (NaN), the path per depth."""
@@ -23,6 +26,9 @@ class Matches(NamedTuple):
     taken: NDArray[np.bool_]
     nearest: Floats
     cosine: Floats
+    #: Shapes of the matched showers of the tracks, NaN without one.
+    e3x3_over_e5x5: Floats
+    second_moment: Floats
 
 
 @stage
@@ -66,6 +72,20 @@ def match_stage(
                 taken[index] = True
 
 
+@stage
+def usable_stage(
+    energy: Floats,
+    cosine: Floats,
+    thresholds: tuple[float, float],
+    constants: emc.EmcParameters,
+    usable: NDArray[np.bool_],
+) -> None:
+    """Decide which showers are above the threshold of barrel or endcap inside its usable cos(theta)."""
+    for i in range(np.uint64(energy.size)):
+        barrel, endcap = emc.usable(cosine[i], constants)
+        usable[i] = (barrel & (energy[i] > thresholds[0])) | (endcap & (energy[i] > thresholds[1]))
+
+
 def _directions(theta: Floats, phi: Floats) -> tuple[Floats, Floats, Floats]:
     x, y, z = np.empty_like(theta), np.empty_like(theta), np.empty_like(theta)
     direction_stage(theta, phi, x, y, z)
@@ -93,11 +113,13 @@ def match_showers(record: DetectorRecord, card: Card) -> Matches:
         taken,
         nearest,
     )
-    first = np.repeat(record.shower_offsets[:-1], np.diff(record.track_offsets))
-    energy = np.full(n, np.nan)
     matched = np.flatnonzero(shower >= 0)
-    energy[matched] = record.shower_energy[first[matched] + shower[matched]]
-    return Matches(shower, energy, path_factor, taken, nearest, directions[2])
+    first = np.repeat(record.shower_offsets[:-1], np.diff(record.track_offsets))
+    rows = first[matched] + shower[matched]
+    of_tracks = [np.full(n, np.nan) for _ in range(3)]
+    for values, column in zip(of_tracks, (record.shower_energy, *(getattr(record, f"shower_{x}") for x in _SHAPES))):
+        values[matched] = column[rows]
+    return Matches(shower, of_tracks[0], path_factor, taken, nearest, directions[2], *of_tracks[1:])
 
 
 def photon_columns(record: DetectorRecord, matches: Matches, card: Card) -> dict[str, Any]:
@@ -109,11 +131,9 @@ def photon_columns(record: DetectorRecord, matches: Matches, card: Card) -> dict
     free = np.flatnonzero(~matches.taken)
     event = np.repeat(np.arange(record.n_events), np.diff(record.shower_offsets))[free]
     energy, theta = record.shower_energy[free], record.shower_theta[free]
-    abs_cosine = np.abs(matches.cosine[free])
-    barrel, endcap, conventions = card.emc.barrel, card.emc.endcap, card.reconstruction
-    low, high = endcap.usable_cos_range
-    in_barrel = (abs_cosine < barrel.usable_cos_max) & (energy > barrel.threshold)
-    in_endcap = (abs_cosine > low) & (abs_cosine < high) & (energy > endcap.threshold)
+    usable = np.empty(len(free), dtype=bool)
+    conventions, thresholds = card.reconstruction, (card.emc.barrel.threshold, card.emc.endcap.threshold)
+    usable_stage(energy, matches.cosine[free], thresholds, emc.parameters(card), usable)
     time = record.shower_time[free]
     in_time = (time >= conventions.photon_time_range[0]) & (time <= conventions.photon_time_range[1])
     alone = matches.nearest[free] > chord2(conventions.photon_track_angle)
@@ -124,5 +144,7 @@ def photon_columns(record: DetectorRecord, matches: Matches, card: Card) -> dict
         "photon_energy": energy,
         "photon_theta": theta,
         "photon_phi": record.shower_phi[free],
-        "photon_good": (in_barrel | in_endcap) & in_time & alone,
+        "photon_good": usable & in_time & alone,
+        "photon_time": time,
+        **{f"photon_{name}": getattr(record, f"shower_{name}")[free] for name in _PASSED_ON},
     }

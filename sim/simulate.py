@@ -16,8 +16,8 @@ from .conversion import convert_photons
 from .counters import measure_dedx, measure_muc, measure_tof
 from .decays import decay_in_flight
 from .kinks import end_tracks, merge_kinks
-from .particles import MASSES, PHOTON, Particles, final_state, joined, species_of, truth_index
-from .showers import Radiated, Showers, photon_showers, track_showers
+from .particles import MASSES, Particles, final_state, joined, species_of, truth_index
+from .showers import Radiated, shower_columns
 from .tracks import Tracks, measure_tracks
 
 Array = np.ndarray
@@ -67,7 +67,6 @@ def simulate(truth: TruthEvents, card: Card | str | Path = "besiii", *, seed: in
     species = species_of(particles.pdg[charged])
     order = np.argsort(species, kind="stable")
     charged, species = charged[order], species[order]
-    photons = np.flatnonzero((particles.pdg == PHOTON) & (particles.stop == np.inf))
     measured, merged = merge_kinks(particles, kinks, card)
     n_electrons = int(np.searchsorted(species, ELECTRON, side="right"))
     electrons, made, parents = radiate(measured.take(charged[:n_electrons]), card, k0, k1)
@@ -75,10 +74,6 @@ def simulate(truth: TruthEvents, card: Card | str | Path = "besiii", *, seed: in
     tracks = measure_tracks(joined([electrons, measured.take(charged[n_electrons:])]), species, card, k0, k1)
     behind = end_tracks(tracks, particles, charged, kinks, merged)
     particles = joined([particles, made])
-    showers = [
-        photon_showers(particles, photons, card, k0, k1),
-        *track_showers(particles, charged, species, tracks, radiated, card, k0, k1),
-    ]
     triggered = np.empty(truth.n_events, dtype=bool)
     trigger_stage(k0, k1, truth.number.astype(np.uint64), card.trigger.efficiency, triggered)
     steps = [*json.loads(truth.provenance), {"step": "simulate", "card": card.name, "seed": str(seed)}]
@@ -89,7 +84,7 @@ def simulate(truth: TruthEvents, card: Card | str | Path = "besiii", *, seed: in
         event_sqrt_s=truth.event_sqrt_s,
         process=truth.process,
         **_track_columns(particles, charged, species, tracks, behind, triggered, card, k0, k1),
-        **_shower_columns(particles, showers, triggered),
+        **shower_columns(particles, charged, species, tracks, radiated, truth.number, triggered, card, k0, k1),
         processes=truth.processes,
         frame="lab",
         sqrt_s=truth.sqrt_s,
@@ -155,21 +150,3 @@ def _track_columns(
 def _rows(table: Array, chosen: Array) -> Array:
     """Return rows of an (n, k) table that is stored component by component, as is the result."""
     return np.take(table.T, chosen, axis=1, mode="clip").T
-
-
-def _shower_columns(particles: Particles, showers: list[Showers], triggered: Array) -> dict[str, Array]:
-    """Return the shower table of triggered events, in the order of the particles in their events."""
-    source = np.concatenate([one.source for one in showers])
-    order = _event_order(particles, source)
-    order = order[triggered[particles.row[source[order]]]]
-    source = source[order]
-    columns = {
-        f"shower_{name}": np.concatenate([getattr(one, name) for one in showers])[order]
-        for name in Showers._fields
-        if name != "source"
-    }
-    return {
-        "shower_offsets": _offsets(particles.row[source], len(triggered)),
-        "shower_truth": truth_index(particles.particle[source]),
-        **columns,
-    }

@@ -1,0 +1,125 @@
+"""Stages of the simulation of showers: random draws, acceptance, merging, and the order of the record."""
+
+import math
+
+import numpy as np
+
+from ..arrays import Floats, Ints, Keys
+from ..constants import PI, C
+from ..detector import emc
+from ..elementary import sincos
+from ..geometry.directions import opening_angle
+from ..geometry.helix import wrap
+from ..kernel import stage
+from ..rng import EMC_POSITION_STREAM, EMC_STREAM, HADRON_STREAM, normal2, uniform, words
+
+#: Smallest angle [rad] of a shower to the z axis.
+_NEAR_AXIS = 1e-6
+
+
+@stage
+def merge_stage(
+    theta: Floats,
+    phi: Floats,
+    photon_theta: Floats,
+    photon_phi: Floats,
+    merge_angle: float,
+    photon: Floats,
+    merged: Floats,
+) -> None:
+    """Take the energy of photons that arrive within the size of a cluster of their electron, and leave 0 there."""
+    for i in range(np.uint64(photon.size)):
+        near = opening_angle(theta[i], phi[i], photon_theta[i], photon_phi[i]) < merge_angle
+        merged[i] = photon[i] if near else 0.0
+        photon[i] = 0.0 if near else photon[i]
+
+
+@stage
+def cosine_stage(theta: Floats, cosine: Floats) -> None:
+    """Fill cos(theta)."""
+    for i in range(np.uint64(theta.size)):
+        _, cosine[i] = sincos(theta[i])
+
+
+@stage
+def draw_stage(
+    k0: np.uint64, k1: np.uint64, event: Keys, particle: Keys, g: Floats, h: Floats, chance: Floats, u: Floats
+) -> None:
+    """Draw two normals and two uniforms of every shower: energy and shape, acceptance and depth."""
+    for i in range(np.uint64(event.size)):
+        a, b, c, d = words(k0, k1, event[i], particle[i], EMC_STREAM, np.uint64(0))
+        g[i], h[i] = normal2(a, b)
+        chance[i] = uniform(c)
+        u[i] = uniform(d)
+
+
+@stage
+def accept_stage(cosine: Floats, chance: Floats, constants: emc.EmcParameters, energy: Floats) -> None:
+    """Set the energy of what meets no crystals, or curls up before (cosine not a number), to zero."""
+    for i in range(np.uint64(energy.size)):
+        hit = (chance[i] < emc.acceptance(cosine[i], constants)) & (cosine[i] == cosine[i])
+        energy[i] = energy[i] if hit else 0.0
+
+
+@stage
+def draw_hadron_stage(
+    k0: np.uint64, k1: np.uint64, event: Keys, particle: Keys, g1: Floats, g2: Floats, u1: Floats, u2: Floats
+) -> None:
+    """Draw two normals (ionisation) and two uniforms (interaction) of a muon or hadron."""
+    for i in range(np.uint64(event.size)):
+        a, b, c, d = words(k0, k1, event[i], particle[i], HADRON_STREAM, np.uint64(0))
+        g1[i], g2[i] = normal2(a, b)
+        u1[i], u2[i] = uniform(c), uniform(d)
+
+
+@stage
+def draw_position_stage(
+    k0: np.uint64, k1: np.uint64, event: Keys, particle: Keys, g: Floats, h: Floats, time: Floats, shape: Floats
+) -> None:
+    """Draw the normals of polar angle, azimuth, time and shape."""
+    for i in range(np.uint64(event.size)):
+        a, b, c, d = words(k0, k1, event[i], particle[i], EMC_POSITION_STREAM, np.uint64(0))
+        g[i], h[i] = normal2(a, b)
+        time[i], shape[i] = normal2(c, d)
+
+
+@stage
+def place_stage(
+    scale: float, theta_sigma: Floats, phi_sigma: Floats, g: Floats, h: Floats, theta: Floats, phi: Floats
+) -> None:
+    """Smear the directions of showers with normals g and h; showers stay off the axis."""
+    for i in range(np.uint64(theta.size)):
+        theta[i] = min(max(theta[i] + scale * theta_sigma[i] * g[i], _NEAR_AXIS), PI - _NEAR_AXIS)
+        phi[i] = wrap(phi[i] + scale * phi_sigma[i] * h[i])
+
+
+@stage
+def time_stage(
+    energy: Floats,
+    cosine: Floats,
+    p: Floats,
+    mass: Floats,
+    resolution: tuple[float, float],
+    constants: emc.EmcParameters,
+    time: Floats,
+) -> None:
+    """Turn normals into times [ns]: resolution, and the delay of slow particles against light on a straight line.
+
+    `resolution` is (constant, stochastic), stochastic / sqrt(E) in quadrature. The longer way of a bent track is left
+    out: below 1 ns.
+    """
+    for i in range(np.uint64(time.size)):
+        sigma = emc.time_sigma(energy[i], resolution[0], resolution[1])
+        ratio = mass[i] / p[i]
+        delay = emc.front_distance(cosine[i], constants) / C * (math.sqrt(1.0 + ratio * ratio) - 1.0)
+        time[i] = delay + sigma * time[i]
+
+
+@stage
+def order_stage(place: Ints, row: Ints, cursor: Ints, order: Ints) -> None:
+    """Fill the order of showers by event: `place` is each particle's shower, -1 without; `cursor` begins at offsets."""
+    for k in range(np.uint64(place.size)):
+        i = place[k]
+        if i >= 0:
+            order[cursor[row[i]]] = i
+            cursor[row[i]] += 1
