@@ -166,6 +166,9 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             ("photon_theta", "f8", (), "rad", "Polar angle of the photon."),
             ("photon_phi", "f8", (), "rad", "Azimuth of the photon."),
             ("photon_good", "?", (), "", "Good photon by the experiment's conventions."),
+            ("photon_energy_sigma", "f8", (), "GeV", "Resolution of the energy."),
+            ("photon_theta_sigma", "f8", (), "rad", "Resolution of the polar angle."),
+            ("photon_phi_sigma", "f8", (), "rad", "Resolution of the azimuth."),
         ),
     ),
     "SelectedEvents": _columns(
@@ -316,6 +319,9 @@ class RecoEvents(NamedTuple):
     photon_theta: Floats
     photon_phi: Floats
     photon_good: NDArray[np.bool_]
+    photon_energy_sigma: Floats
+    photon_theta_sigma: Floats
+    photon_phi_sigma: Floats
     processes: str = ""
     frame: str = "lab"
     sqrt_s: float = float("nan")

@@ -125,4 +125,7 @@ def photon_columns(record: DetectorRecord, matches: Matches, card: Card) -> dict
         "photon_theta": theta,
         "photon_phi": record.shower_phi[free],
         "photon_good": (in_barrel | in_endcap) & in_time & alone,
+        "photon_energy_sigma": record.shower_energy_sigma[free],
+        "photon_theta_sigma": record.shower_theta_sigma[free],
+        "photon_phi_sigma": record.shower_phi_sigma[free],
     }

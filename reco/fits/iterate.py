@@ -7,9 +7,7 @@ E = df/du, every step solves (Avery, CBX 91-72 and CBX 98-37; Frodesen, Skjegges
     | E^T 0 | |  -du   | = | 0 |,    S = D V D^T,    d = f + D (y0 - y),
     y <- y0 - V D^T lambda,    u <- u + du,    chi2 = lambda^T S lambda.
 
-The matrix, unlike S, need not be positive definite: constraints that no measurement enters are allowed. With its
-inverse ((P, Q), (Q^T, -R)) the covariance of the fitted quantities is V - W P W^T for y, R for u and -W Q between
-them, W = V D^T.
+The matrix, unlike S, need not be positive definite: constraints that no measurement enters are allowed.
 """
 
 import math
@@ -20,6 +18,7 @@ from numpy.typing import NDArray
 from ...arrays import Floats, Ints
 from ...kernel import kernel, stage
 from .linear import SMALLEST_PIVOT, factorise, solve
+from .propagate import fit_pulls, fitted_covariance, flight_length, momentum_covariance
 from .rows import evaluate
 from .start import start_parameters
 from .tables import Tables
@@ -29,8 +28,8 @@ CONVERGED, NOT_CONVERGED, SINGULAR = 0, 1, 3
 
 #: A fit has converged when no constraint is off by more than this [GeV, GeV^2, cm] and chi2 stands still.
 TOLERANCE = 1e-9
-#: Largest change of chi2 in the last step, relative to 1 + chi2.
-CHI2_TOLERANCE = 1e-9
+#: Largest change of chi2 in the last step, relative to 1 + chi2; what is left to go is smaller by another two orders.
+CHI2_TOLERANCE = 1e-8
 
 
 @kernel
@@ -118,78 +117,35 @@ def invert(k: Floats, n: int, order: Ints, scale: Floats, inverse: Floats, x: Fl
             inverse[r, c] = x[r] * scale[r]
 
 
-@kernel
-def fitted_covariance(t: Tables, v: Floats, w: Floats, inverse: Floats, gain: Floats, result: Floats) -> None:
-    """Fill the covariance of all fitted parameters; `gain` (n_parameters, n_constraints + n_unmeasured) is scratch."""
-    n, m = t.constraint.size, t.unmeasured.size
-    for q in range(t.n_parameters):
-        for c in range(n + m):
-            value = 0.0
-            for e in range(n):
-                value += w[q, e] * inverse[e, c]
-            gain[q, c] = value
-        for r in range(t.n_parameters):
-            result[q, r] = 0.0
-    for b in range(t.block_first.size):
-        first, size, offset = t.block_first[b], t.block_size[b], t.block_offset[b]
-        for r in range(size):
-            for k in range(size):
-                result[first + r, first + k] = v[offset + r * size + k]
-    for q in range(t.n_parameters):
-        for r in range(t.n_parameters):
-            value = 0.0
-            for c in range(n):
-                value += gain[q, c] * w[r, c]
-            result[q, r] -= value
-        for u in range(m):
-            result[q, t.unmeasured[u]] -= gain[q, n + u]
-            result[t.unmeasured[u], q] -= gain[q, n + u]
-    for u in range(m):
-        for e in range(m):
-            result[t.unmeasured[u], t.unmeasured[e]] = -inverse[n + u, n + e]
-
-
-@kernel
-def pulls(t: Tables, v: Floats, start: Floats, a: Floats, covariance: Floats, result: Floats) -> None:
-    """Fill (y - y0) / sqrt(V - V_fit) of the measured parameters; NaN where the fit moves nothing."""
-    for q in range(t.n_parameters):
-        result[q] = math.nan
-    for b in range(t.block_first.size):
-        first, size, offset = t.block_first[b], t.block_size[b], t.block_offset[b]
-        for r in range(size):
-            variance = v[offset + r * (size + 1)]
-            gained = variance - covariance[first + r, first + r]
-            shift = a[first + r] - start[first + r]
-            result[first + r] = shift / math.sqrt(gained) if gained > 1e-12 * variance else math.nan
-
-
 @stage
 def fit_stage(
     t: Tables,
     n: int,
+    flights: Ints,
     v: Floats,
     max_iterations: int,
     start: Floats,
     a: Floats,
-    covariance: Floats,
     pull: Floats,
     momentum: Floats,
-    derivative: Floats,
+    covariance: Floats,
     summary: Floats,
     status: NDArray[np.int32],
 ) -> None:
     """Fit n events: rows of measurements `start` and packed covariances `v` in, everything else out.
 
     `a` comes in with the user's start of unmeasured parameters (NaN: found here). `summary` is (chi2, largest
-    constraint, number of steps).
+    constraint, number of steps, then length and error of each flight).
     """
-    n_particles, n_constraints = t.kind.size, t.constraint.size
-    size = n_constraints + t.unmeasured.size
+    n_particles, n_constraints, n_parameters, n_flights = t.kind.size, t.constraint.size, t.n_parameters, flights.size
+    size, n_rows = n_constraints + t.unmeasured.size, 3 * (n_particles + t.vertex.size)
     p, j = np.zeros((n_particles, 4)), np.zeros((n_particles, 4, 6))
     x, jx = np.zeros((n_particles, 3)), np.zeros((n_particles, 3, 6))
-    f, d = np.zeros(n_constraints), np.zeros((n_constraints, t.n_parameters))
-    w, k = np.zeros((t.n_parameters, n_constraints)), np.zeros((size, size))
-    inverse, gain = np.zeros((size, size)), np.zeros((t.n_parameters, size))
+    f, d = np.zeros(n_constraints), np.zeros((n_constraints, n_parameters))
+    w, k = np.zeros((n_parameters, n_constraints)), np.zeros((size, size))
+    inverse, gain = np.zeros((size, size)), np.zeros((n_parameters, size))
+    full, half = np.zeros((n_parameters, n_parameters)), np.zeros((n_rows, n_parameters))
+    gradient = np.zeros(n_parameters)
     scale, g, kept, order = np.zeros(size), np.zeros(size), np.zeros(size), np.zeros(size, dtype=np.int64)
     for i in range(n):
         start_parameters(t, a[i], p, j, x, jx)
@@ -219,20 +175,16 @@ def fit_stage(
                 g[c] *= scale[c]
             change = abs(chi2 - before)
             update(t, w, start[i], a[i], g)
-        if state != SINGULAR:
-            invert(k, size, order, scale, inverse, g)
-            fitted_covariance(t, v[i], w, inverse, gain, covariance[i])
-            pulls(t, v[i], start[i], a[i], covariance[i], pull[i])
-        else:
-            chi2 = math.nan
-            for q in range(t.n_parameters):
-                pull[i, q] = math.nan
-                for r in range(t.n_parameters):
-                    covariance[i, q, r] = math.nan
         for q in range(n_particles):
             for c in range(4):
                 momentum[i, q, c] = p[q, c]
-                for r in range(6):
-                    derivative[i, q, c, r] = j[q, c, r]
-        summary[i, 0], summary[i, 1], summary[i, 2] = chi2, residual, float(steps)
-        status[i] = state
+        summary[i, 1], summary[i, 2], status[i] = residual, float(steps), state
+        if state != SINGULAR:
+            invert(k, size, order, scale, inverse, g)
+            fitted_covariance(t, v[i], w, inverse, gain, full)
+            fit_pulls(t, v[i], start[i], a[i], full, pull[i])
+            momentum_covariance(t, full, j, half, covariance[i])
+            summary[i, 0] = chi2
+            for c in range(n_flights):
+                length, sigma = flight_length(t, flights[c], a[i], full, p, j, gradient)
+                summary[i, 3 + 2 * c], summary[i, 4 + 2 * c] = length, sigma

@@ -1,7 +1,7 @@
 """The general kinematic fit: any particles, any constraints, all events of one topology at once."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +12,13 @@ from .iterate import CONVERGED, NOT_CONVERGED, SINGULAR, fit_stage
 from .layout import Layout, layout
 from .particles import Momenta, Particle
 from .probability import probability_stage
-from .propagate import covariance_stage, flight_stage
 
 
 class FitResult(NamedTuple):
     """Fitted events, one entry per event in every array; momenta in GeV, positions in cm.
 
-    A fit that did not converge keeps its last step, a singular one (constraints that repeat or contradict each other, or
-    a number that is not finite) has NaN: look at `status`, or take `events = result.converged`.
+    A fit that did not converge keeps its last step, a singular one (constraints that repeat or contradict each other,
+    or a number that is not finite) has NaN: look at `status`, or take `events = result.converged`.
     """
 
     #: 0 converged, 1 not converged, 3 singular.
@@ -46,12 +45,17 @@ class FitResult(NamedTuple):
     @property
     def converged(self) -> NDArray[np.bool_]:
         """Whether the fit of each event converged."""
-        return self.status == CONVERGED
+        return np.asarray(self.status == CONVERGED)
 
     def counts(self) -> dict[str, int]:
         """Return how many fits converged, did not converge, were singular."""
         names = {"converged": CONVERGED, "not_converged": NOT_CONVERGED, "singular": SINGULAR}
         return {name: int(np.count_nonzero(self.status == value)) for name, value in names.items()}
+
+    def select(self, events: NDArray[np.bool_] | Ints) -> "FitResult":
+        """Return the results of some of the events."""
+        values: dict[str, Any] = {name: getattr(self, name) for name in self._fields}
+        return FitResult(**{k: v[events] if isinstance(v, np.ndarray) else v for k, v in values.items()})
 
     def total(self, particles: Sequence[int] | None = None) -> Floats:
         """Return the four-momentum (n_events, 4) of a group of particles, by default all."""
@@ -64,7 +68,7 @@ class FitResult(NamedTuple):
     def mass(self, particles: Sequence[int] | None = None) -> Floats:
         """Return the invariant mass [GeV] of a group of particles."""
         px, py, pz, energy = self.total(particles).T
-        return np.sqrt(np.maximum(energy * energy - px * px - py * py - pz * pz, 0.0))
+        return np.asarray(np.sqrt(np.maximum(energy * energy - px * px - py * py - pz * pz, 0.0)))
 
     def measured(self, particles: Sequence[int] | None = None) -> Momenta:
         """Return fitted particles as the measured input of another fit, with all their correlations."""
@@ -115,24 +119,16 @@ class KinematicFit:
 
     def fit(self, max_iterations: int = 50) -> FitResult:
         """Fit all events; no event raises, `status` says what became of it."""
-        tables, values, covariance, vertices, flights = self._layout
-        n, n_parameters, n_particles = len(values), tables.n_parameters, len(tables.kind)
-        fitted = np.array(values, order="C")
-        full, pulls = np.empty((n, n_parameters, n_parameters)), np.empty((n, n_parameters))
-        momentum, derivative = np.empty((n, n_particles, 4)), np.empty((n, n_particles, 4, 6))
-        summary, status = np.empty((n, 3)), np.empty(n, dtype=np.int32)
-        columns = (np.ascontiguousarray(values), fitted, full, pulls, momentum, derivative, summary, status)
-        fit_stage(tables, n, np.ascontiguousarray(covariance), max_iterations, *columns)
-        chi2 = summary[:, 0].copy()
-        probability = np.empty(n)
+        tables, values, packed, flights = self._layout
+        n, n_particles, size = len(values), len(tables.kind), 3 * (len(tables.kind) + len(tables.vertex))
+        fitted, start, packed = np.array(values), np.ascontiguousarray(values), np.ascontiguousarray(packed)
+        pulls, momentum = np.full((n, tables.n_parameters), np.nan), np.full((n, n_particles, 4), np.nan)
+        covariance = np.full((n, size, size), np.nan)
+        summary, status = np.full((n, 3 + 2 * len(flights)), np.nan), np.empty(n, dtype=np.int32)
+        results = (pulls, momentum, covariance, summary, status)
+        fit_stage(tables, n, flights, packed, max_iterations, start, fitted, *results)
+        chi2, probability = summary[:, 0].copy(), np.empty(n)
         probability_stage(chi2, self.ndof, probability)
-        size = 3 * (n_particles + len(vertices))
-        joint = np.empty((n, size, size))
-        covariance_stage(tables, n, full, derivative, joint)
-        points = fitted[:, (tables.vertex[:, None] + np.arange(3)).astype(np.int64)]
-        length, sigma = np.empty((n, len(flights))), np.empty((n, len(flights)))
-        places = np.array(flights, dtype=np.int64)
-        flight_stage(tables, n, places, fitted, full, momentum, derivative, length, sigma)
         return FitResult(
             status=status,
             chi2=chi2,
@@ -141,10 +137,10 @@ class KinematicFit:
             iterations=summary[:, 2].astype(np.int64),
             residual=summary[:, 1].copy(),
             momentum=momentum,
-            covariance=joint,
+            covariance=covariance,
             pulls=pulls,
-            vertex=points,
-            flight_length=length,
-            flight_sigma=sigma,
+            vertex=fitted[:, tables.vertex[:, None] + np.arange(3)],
+            flight_length=summary[:, 3::2],
+            flight_sigma=summary[:, 4::2],
             masses=tuple(tables.mass.tolist()),
         )

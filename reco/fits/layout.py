@@ -1,10 +1,11 @@
 """From the particles and constraints of a user to the flat tables and rows of numbers that compiled code reads."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
-from ...arrays import Floats
+from ...arrays import Floats, Ints
 from ...constants import ALPHA_T
 from .constraints import COMPONENTS, Constraint, FourMomentum, Mass, RecoilMass, Vertex
 from .particles import Momenta, Particle, Photon, Track, square
@@ -17,9 +18,8 @@ class Layout(NamedTuple):
     tables: Tables
     values: Floats
     covariance: Floats
-    #: First parameters of the vertices whose position is wanted, and of the flights.
-    vertices: tuple[int, ...]
-    flights: tuple[int, ...]
+    #: Parameters of the flights.
+    flights: Ints
 
 
 class _Parameters:
@@ -196,8 +196,8 @@ def layout(particles: list[Particle], constraints: list[Constraint], bz: float) 
         alpha=ALPHA_T / bz,
     )
     values, covariance = np.hstack(parameters.values), np.hstack(parameters.packed)
-    return Layout(tables, values, covariance, tuple(places), tuple(flights))
+    return Layout(tables, values, covariance, _integers(flights))
 
 
-def _integers(values: object) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-    return np.array(list(values), dtype=np.int64)  # type: ignore[call-overload,no-any-return]
+def _integers(values: Iterable[int]) -> Ints:
+    return np.array(list(values), dtype=np.int64)

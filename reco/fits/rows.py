@@ -1,4 +1,4 @@
-"""Values of the constraints and their derivatives to all parameters: the right-hand side f and the matrix D of a fit."""
+"""Values of the constraints, f, and their derivatives to all parameters, the matrix D of a fit."""
 
 from ...arrays import Floats
 from ...kernel import kernel
@@ -25,13 +25,15 @@ def mass_row(t: Tables, c: int, p: Floats, j: Floats, d: Floats) -> float:
             for k in range(t.width[i]):
                 slope = qe * j[i, 3, k] - qx * j[i, 0, k] - qy * j[i, 1, k] - qz * j[i, 2, k]
                 d[c, t.first[i] + k] = 2.0 * sign * slope
-    return qe * qe - qx * qx - qy * qy - qz * qz - t.target[c]
+    value: float = qe * qe - qx * qx - qy * qy - qz * qz - t.target[c]
+    return value
 
 
 @kernel
 def sum_row(t: Tables, c: int, scale: float, p: Floats, j: Floats, d: Floats) -> float:
     """Return `scale` times one component of the members' sum, and write the derivatives to row c."""
-    axis, value = t.axis[c], 0.0
+    axis = t.axis[c]
+    value: float = 0.0
     for i in range(t.kind.size):
         if t.member[c, i] == 1:
             value += p[i, axis]
@@ -43,7 +45,8 @@ def sum_row(t: Tables, c: int, scale: float, p: Floats, j: Floats, d: Floats) ->
 @kernel
 def vertex_row(t: Tables, c: int, a: Floats, x: Floats, jx: Floats, d: Floats) -> float:
     """Return one coordinate of the distance from the vertex to the member's point, and write the derivatives."""
-    axis, value = t.axis[c], -a[t.place[c] + t.axis[c]]
+    axis = t.axis[c]
+    value: float = -a[t.place[c] + axis]
     for i in range(t.kind.size):
         if t.member[c, i] == 1:
             value += x[i, axis]
@@ -62,7 +65,8 @@ def flight_row(t: Tables, c: int, a: Floats, p: Floats, j: Floats, d: Floats) ->
     d[c, t.place[c] + axis] = 1.0
     d[c, t.origin[c] + axis] = -1.0
     d[c, t.flight[c]] = -total
-    return a[t.place[c] + axis] - a[t.origin[c] + axis] + along
+    value: float = a[t.place[c] + axis] - a[t.origin[c] + axis] + along
+    return value
 
 
 @kernel

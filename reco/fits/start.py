@@ -13,7 +13,7 @@ from .tables import COMPONENT, FLIGHT, PHOTON, RECOIL, VERTEX, Tables
 def turn_to_point(a: Floats, first: int, alpha: float, x: float, y: float) -> float:
     """Return the turning angle [rad] at which a track is nearest to a point of the transverse plane [cm].
 
-    Seen from the centre of the circle, (d_rho + rho) (cos phi0, sin phi0), the track is at -rho (cos, sin)(phi0 + turn).
+    From the centre of the circle, (d_rho + rho) (cos phi0, sin phi0), the track is at -rho (cos, sin)(phi0 + turn).
     """
     s0, c0 = sincos(a[first + 1])
     rho = alpha / a[first + 2]
@@ -27,7 +27,8 @@ def turn_to_point(a: Floats, first: int, alpha: float, x: float, y: float) -> fl
 def height(a: Floats, first: int, alpha: float, x: float, y: float) -> float:
     """Return z [cm] of a track where it is nearest to a point of the transverse plane."""
     turn = turn_to_point(a, first, alpha, x, y)
-    return a[first + 3] - alpha / a[first + 2] * a[first + 4] * turn
+    z: float = a[first + 3] - alpha / a[first + 2] * a[first + 4] * turn
+    return z
 
 
 @kernel
