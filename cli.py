@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from .card_verbs import add_card
 from .limit_options import add_export, add_spectrum_options
 from .sim.processes.options import OPTIONS
 
@@ -89,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     _convert(verbs)
     _validate(verbs)
     _inspect(verbs)
-    _card(verbs)
+    add_card(verbs)
     return parser
 
 
@@ -266,12 +267,3 @@ def _validate(verbs: Any) -> None:
 def _inspect(verbs: Any) -> None:
     verb = verbs.add_parser("inspect", help="what a file holds: columns, units, provenance")
     verb.add_argument("input", metavar="FILE")
-
-
-def _card(verbs: Any) -> None:
-    verb = verbs.add_parser("card", help="detector cards")
-    actions = verb.add_subparsers(dest="action", required=True, metavar="ACTION")
-    actions.add_parser("list", help="the packaged cards")
-    for action, sentence in (("show", "print a card"), ("check", "check a card")):
-        one = actions.add_parser(action, help=sentence)
-        one.add_argument("name", metavar="NAME|PATH")

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import exchange, store
+from .card_verbs import card
 from .checks import check_output
 from .event import concatenate
 from .file_verbs import convert, inspect
@@ -242,18 +242,3 @@ def search(options: argparse.Namespace) -> None:
     )
     say(options, result.summary())
     say(options, f"seed {options.seed}, {time.perf_counter() - start:.0f} s -> {options.out}")
-
-
-def card(options: argparse.Namespace) -> None:
-    """List, print or check detector cards."""
-    from .geometry.card import card_hash, card_names, card_text, load_card
-
-    if options.action == "list":
-        for name in card_names():
-            print(f"{name:12s} {load_card(name).description}")
-        return
-    if options.action == "show":
-        sys.stdout.write(card_text(options.name))
-        return
-    checked = load_card(options.name)
-    print(f"{options.name}: good, card {checked.name}, sha256 {card_hash(checked)}")

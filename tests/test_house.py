@@ -32,6 +32,7 @@ UPPER = {
     "results": 12,
     "workflow": 13,
     "verb": 13,
+    "card_verbs": 14,
     "file_verbs": 14,
     "limit_verbs": 14,
     "commands": 15,
