@@ -61,8 +61,10 @@ class ChannelInput(NamedTuple):
     @property
     def excess_variance(self) -> Floats:
         """Variance of n - predicted: n + sigma^2, or n (1 - H) where the prediction knows the bin."""
-        absorbed, n = self.background.absorbed, np.maximum(self.n, 1.0)
-        return np.where(absorbed > 0.0, n * (1.0 - absorbed), n + self.background.sigma_predicted**2)
+        fit, n = self.background, np.maximum(self.n, 1.0)
+        if fit.prediction == "with_bin":
+            return np.asarray(n * (1.0 - fit.leverage))
+        return np.asarray(n + fit.sigma_predicted**2)
 
 
 def asimov(channel: ChannelInput) -> ChannelInput:

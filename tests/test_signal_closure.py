@@ -5,11 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 from besfast.analysis.combination import COMBINATIONS, analytic_epsilon2, asimov, limit_table, signal_strength
+from besfast.background_models import templates, with_orders
 from besfast.event import CHANNELS
 from besfast.expectations import expectation
 from besfast.limit_inputs import channel_inputs, simulate_corrections, spectra_of_counts
 from besfast.pipeline import fill_spectra
 from besfast.samples import PER_FB
+from besfast.spurious import noise_free
 from besfast.workflow import prepare
 
 TOYS = 100
@@ -25,11 +27,13 @@ def search():
     producer = setting.producer
     simulated = {process.label(): producer.simulated(process) for process in setting.search.process}
     corrections = simulate_corrections(producer, simulated, producer.simulated(setting.search.annihilation))
-    mean = sum(
-        expectation(producer, process, simulated[process.label()], native=True).mean
+    drawn = {
+        process.label(): expectation(producer, process, simulated[process.label()], native=True)
         for process in setting.search.process
-    )
-    return setting, mean, corrections
+    }
+    given = templates(noise_free(producer, simulated, drawn, set(), corrections), corrections, setting.search)
+    mean = sum(one.mean for one in drawn.values())
+    return setting, mean, with_orders(corrections, given, setting.search)
 
 
 def injected(setting, channel, low):
