@@ -102,9 +102,10 @@ def hunt_channels(
     curve is the QED yield: N_B = (fit - pions) x annihilation fraction. The signal per epsilon^2 is formula (1)
     without containment, dN_B/dm / (2 N_f alpha / (3 pi m)).
 
-    Nuisances: `hadronic_ratio` (R in N_f, one for both channels), `annihilation_fraction` (ee), `pion_subtraction`
-    (mumu, their number in N_B) and the mass resolution of each channel, data against simulation and the size of the
-    simulated samples. Pions are an additive component of the mumu spectrum with their relative error.
+    Nuisances: `hadronic_ratio` (R in N_f, one for both channels), `background_subtraction` (mumu: pions and neglected
+    backgrounds in N_B), `annihilation_fraction` (ee, its neglected backgrounds with it) and the mass resolution of each
+    channel, data against simulation and the size of the simulated samples. Pions are an additive component of the mumu
+    spectrum with their relative error.
     """
     bins = spectra[inputs[0].channel].bins
     masses = mass_grid(bins, options.step)
@@ -122,11 +123,13 @@ def hunt_channels(
             raise ValueError(f"{name}: {error}") from None
         n_f = width_ratio(masses, LEPTONS[name])
         errors = {"hadronic_ratio": hadronic_ratio_error(masses) / n_f}
+        neglected = one.neglected * one.annihilation_fraction / n_b
         if name == "ee":
             relative = one.annihilation_fraction_error / one.annihilation_fraction
-            errors["annihilation_fraction"] = np.interp(masses, wide.centre, relative)
-        elif pions is not None:
-            errors["pion_subtraction"] = np.interp(masses, wide.centre, one.pipi_error / n_b)
+            errors["annihilation_fraction"] = np.interp(masses, wide.centre, np.hypot(relative, neglected))
+        else:
+            pion_error = 0.0 if pions is None else one.pipi_error / n_b
+            errors["background_subtraction"] = np.interp(masses, wide.centre, np.hypot(pion_error, neglected))
         centre = 0.5 * (search.spectrum.edges()[1:] + search.spectrum.edges()[:-1])
         simulated = np.interp(
             masses, centre, corrections.resolution[name].sigma() / corrections.resolution[name].values

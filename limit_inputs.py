@@ -9,12 +9,13 @@ from .analysis.background import fit_background
 from .analysis.combination import ChannelInput
 from .analysis.corrections import MUMU, annihilation_fraction, leakage, signal_shape
 from .analysis.fine_bins import split, summed
+from .analysis.neglected import neglected_density
 from .analysis.search_card import Search
 from .analysis.smooth import Pieces, Smooth
 from .analysis.spectrum import Bins, Spectrum, counts_on, search_bins
 from .arrays import Floats
 from .event import CHANNELS, SelectedEvents
-from .samples import Producer, Sample
+from .samples import PER_FB, Producer, Sample
 from .signals import SignalSamples, signal_samples
 
 #: Filled bins on a side of the gap that a spectrum of pions needs.
@@ -24,7 +25,8 @@ MIN_PION_BINS = 8
 class Corrections(NamedTuple):
     """What the limit takes from simulation, on all bins of the spectrum; arrays (n_bins,), per channel where named.
 
-    `leakage` are the events of a signal in the bins outside the gap, see `corrections.leakage`; `pions` the pion pairs
+    `leakage` are the events of a signal in the bins outside the gap, see `corrections.leakage`; `neglected` those of
+    backgrounds that nothing subtracts; `pions` the pion pairs
     in narrow bins, smooth in mass, None where they are none, or too few to tell; `orders` the lowest orders of the
     background per channel, and side of the gap, that leave no spurious signal, None where that is not asked for.
     """
@@ -36,6 +38,7 @@ class Corrections(NamedTuple):
     resolution: dict[str, Smooth]
     signals: dict[str, SignalSamples]
     leakage: dict[str, Floats]
+    neglected: dict[str, Floats]
     pions: Floats | None = None
     orders: dict[str, tuple[int, ...]] | None = None
 
@@ -73,8 +76,13 @@ def simulate_corrections(producer: Producer, simulated: dict[str, Sample], annih
     }
     contained = {channel: shape.containment for channel, shape in shapes.items()}
     widths = {channel: shape.resolution for channel, shape in shapes.items()}
+    neglected = {channel: np.zeros_like(centre) for channel in CHANNELS}
+    if producer.search.systematics.background_subtraction is None:
+        events = producer.luminosity * PER_FB * width
+        sqrt_s = producer.card.beam.sqrt_s
+        neglected = {channel: events * neglected_density(channel, centre, sqrt_s) for channel in CHANNELS}
     pipi_error = np.sqrt(pipi_variance + (relative * pipi) ** 2)
-    return Corrections(fraction, pipi, pipi_error, contained, widths, signals, leaks, smooth_pions)
+    return Corrections(fraction, pipi, pipi_error, contained, widths, signals, leaks, neglected, smooth_pions)
 
 
 def pion_spectrum(producer: Producer, mean: Floats, variance: Floats) -> Floats | None:
@@ -115,7 +123,7 @@ def channel_inputs(spectra: dict[str, Spectrum], corrections: Corrections, searc
 
     Raises ValueError where the search wants orders without spurious signal and the corrections hold none.
     """
-    options = search.limit
+    options, share = search.limit, search.systematics.background_subtraction
     chosen = options.background == "exp_poly4_split" and options.order == "spurious_signal"
     if chosen and corrections.orders is None:
         raise ValueError(f"order = {options.order!r} needs the noise-free spectra of the search")
@@ -161,6 +169,7 @@ def channel_inputs(spectra: dict[str, Spectrum], corrections: Corrections, searc
                 containment=contained.values[at],
                 containment_error=contained.sigma()[at],
                 resolution_error=resolution_error,
+                neglected=corrections.neglected[channel][at] if share is None else share * background.fitted,
             )
         )
     return channels

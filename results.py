@@ -41,6 +41,7 @@ class SearchResult:
     manifest: dict[str, Any]
     out: Path | None
     hunted: Hunted | None = None
+    envelope: Table | None = None
 
     def __repr__(self) -> str:
         """Return the summary."""
@@ -156,6 +157,8 @@ def fill_folder(
     write_table(folder / "cutflow.csv", cutflow_table(flows), head)
     write_table(folder / "limits.csv", result.limits, head)
     write_table(folder / "expected_limits.csv", result.expected, head)
+    if result.envelope is not None:
+        write_table(folder / "envelope_limits.csv", result.envelope, [*head, "the order of the background is profiled"])
     write_table(
         folder / "backgrounds.csv",
         result.backgrounds,

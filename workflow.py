@@ -9,6 +9,7 @@ import numpy as np
 
 from . import exchange
 from .analysis.combination import ChannelInput, Table, asimov, limit_table
+from .analysis.envelope_table import envelope_table
 from .analysis.search_card import Search, load_search
 from .analysis.spectrum import Spectrum, read_spectra
 from .analysis.table import write_table
@@ -117,6 +118,21 @@ def _limits(channels: list[ChannelInput], search: Search) -> Table:
     )
 
 
+def _envelope(channels: list[ChannelInput], search: Search) -> Table | None:
+    options = search.limit
+    if options.envelope == 0:
+        return None
+    return envelope_table(
+        channels,
+        options.envelope,
+        window=options.window,
+        component_error=search.systematics.pion_form_factor,
+        delta=options.delta,
+        bounded=options.bounded,
+        epsilon_definition=options.epsilon_definition,
+    )
+
+
 def search(
     search: str | Path | Search = "besiii_dark_photon",
     *,
@@ -199,6 +215,7 @@ def search(
     options = option_verdicts(channels, given, setting.search)
     limits = _limits(channels, setting.search)
     expected = _limits([asimov(channel) for channel in channels], setting.search)
+    envelope = _envelope(channels, setting.search)
     start = _timed(timings, "limits", start)
     hunted = hunting(setting.producer, spectra, channels, expected, corrections, made, template, given)
     _timed(timings, "bump_hunt", start)
@@ -208,7 +225,9 @@ def search(
         "external": sorted(setting.external),
     }
     manifest = search_manifest(setting.producer, asked, simulated, made, verdicts, channels, hunted, timings)
-    result = SearchResult(setting.search, limits, expected, channels, options, verdicts, manifest, target, hunted)
+    result = SearchResult(
+        setting.search, limits, expected, channels, options, verdicts, manifest, target, hunted, envelope
+    )
     if target is not None:
         write_folder(
             target,

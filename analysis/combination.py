@@ -30,6 +30,7 @@ from .channel import (
 from .joint import joint_limit
 from .limit import DELTA_90, poisson_limit
 from .systematics import delta_syst, systematic_errors
+from .table import flag_words
 
 __all__ = [
     "COMBINATIONS",
@@ -93,8 +94,7 @@ def _flags(chosen: Sequence[ChannelInput], upper: Floats) -> NDArray[np.str_]:
         "empty": np.isnan(upper),
         "infinite": np.isinf(upper),
     }
-    words = np.array([np.where(found, name, "") for name, found in checks.items()])
-    return np.array([" ".join(word for word in column if word) for column in words.T])
+    return flag_words(checks)
 
 
 def _combination_rows(

@@ -104,6 +104,7 @@ class Systematics(Section):
     pion_form_factor: float = quantity("", "[0, 1]")
     bhabha_correction: float = quantity("", "[0, 1]")
     mass_resolution: float = quantity("", "[0, 1]")
+    background_subtraction: float | None = quantity("", "[0, 1]", default=None)
 
 
 @dataclass(frozen=True)
