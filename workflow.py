@@ -9,9 +9,11 @@ import numpy as np
 
 from . import exchange
 from .analysis.combination import ChannelInput, Table, asimov, limit_table
+from .analysis.envelope_table import envelope_table
 from .analysis.search_card import Search, load_search
 from .analysis.spectrum import Spectrum, read_spectra
 from .analysis.table import write_table
+from .background_models import judged, option_verdicts, templates, with_orders
 from .checks import check_output, check_output_folder
 from .expectations import MODES
 from .expectations import pseudo_data as make_pseudo_data
@@ -22,6 +24,7 @@ from .pipeline import CHUNK, default_jobs
 from .results import SearchResult, fill_folder, search_manifest, write_folder
 from .rng import check_seed
 from .samples import FileSource, Producer, Sample
+from .spurious import noise_free
 
 
 def _timed(timings: dict[str, float], name: str, start: float) -> float:
@@ -109,7 +112,25 @@ def _simulation(setting: Setting) -> tuple[dict[str, Sample], Corrections]:
 
 
 def _limits(channels: list[ChannelInput], search: Search) -> Table:
-    return limit_table(channels, delta=search.limit.delta, bounded=search.limit.bounded)
+    options = search.limit
+    return limit_table(
+        channels, delta=options.delta, bounded=options.bounded, epsilon_definition=options.epsilon_definition
+    )
+
+
+def _envelope(channels: list[ChannelInput], search: Search) -> Table | None:
+    options = search.limit
+    if options.envelope == 0:
+        return None
+    return envelope_table(
+        channels,
+        options.envelope,
+        window=options.window,
+        component_error=search.systematics.pion_form_factor,
+        delta=options.delta,
+        bounded=options.bounded,
+        epsilon_definition=options.epsilon_definition,
+    )
 
 
 def search(
@@ -185,19 +206,28 @@ def search(
     start = _timed(timings, "pseudo_data", start)
     spectra = measured if made is None else spectra_of_counts(made.counts, setting.search)
     assert spectra is not None
-    channels = channel_inputs(spectra, corrections, setting.search)
+    drawn = made.drawn if made else {}
+    template = noise_free(setting.producer, simulated, drawn, set(setting.external), corrections)
+    given = templates(template, corrections, setting.search)
+    start = _timed(timings, "noise_free_spectra", start)
+    corrections = with_orders(corrections, given, setting.search)
+    channels, verdicts = judged(channel_inputs(spectra, corrections, setting.search), given, setting.search)
+    options = option_verdicts(channels, given, setting.search)
     limits = _limits(channels, setting.search)
     expected = _limits([asimov(channel) for channel in channels], setting.search)
+    envelope = _envelope(channels, setting.search)
     start = _timed(timings, "limits", start)
-    hunted = hunting(setting.producer, spectra, channels, expected, corrections, simulated, made, set(setting.external))
+    hunted = hunting(setting.producer, spectra, channels, expected, corrections, made, template, given)
     _timed(timings, "bump_hunt", start)
     asked = {
         "pseudo_data": pseudo_data if made else str(data),
         "inject": inject,
         "external": sorted(setting.external),
     }
-    manifest = search_manifest(setting.producer, asked, simulated, made, channels, hunted, timings)
-    result = SearchResult(setting.search, limits, expected, channels, manifest, target, hunted)
+    manifest = search_manifest(setting.producer, asked, simulated, made, verdicts, channels, hunted, timings)
+    result = SearchResult(
+        setting.search, limits, expected, channels, options, verdicts, manifest, target, hunted, envelope
+    )
     if target is not None:
         write_folder(
             target,
@@ -227,10 +257,13 @@ def limits_of_spectra(
     check_output(output, overwrite=overwrite)
     setting = prepare(search, card, luminosity, seed, jobs, CHUNK, quiet)
     spectra = measured_spectra(spectra, search)
-    _, corrections = _simulation(setting)
+    simulated, corrections = _simulation(setting)
     if not pions:
         corrections = corrections.without_pions()
-    channels = channel_inputs(spectra, corrections, search)
+        simulated.pop("pipi_isr", None)
+    given = templates(noise_free(setting.producer, simulated, {}, set(), corrections), corrections, search)
+    corrections = with_orders(corrections, given, search)
+    channels, _ = judged(channel_inputs(spectra, corrections, search), given, search)
     limits = _limits(channels, search)
     write_table(output, limits, [f"search {search.name}, card {setting.card.name}, seed {seed}"])
     return limits

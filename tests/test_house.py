@@ -26,6 +26,7 @@ UPPER = {
     "expectations": 7,
     "limit_options": 5,
     "limit_inputs": 8,
+    "background_models": 9,
     "bump_hunt_inputs": 9,
     "spurious": 10,
     "hunting": 11,

@@ -24,6 +24,7 @@ TABLES = (
     "spectra",
     "limits",
     "expected_limits",
+    "backgrounds",
     "bump_hunt",
     "bump_hunt_projection",
     "gain",
