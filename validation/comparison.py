@@ -149,6 +149,9 @@ def _lines(rows: Sequence[Comparison]) -> list[str]:
         unit = row.unit and f" {row.unit}"
         if row.p_min is not None:
             ours, theirs, ratio, granted = f"p = {row.value:.2g}", "-", "-", f"p > {row.p_min:g}"
+        elif row.at_most is not None and row.at_least is not None:
+            ours, theirs, ratio = _number(row.value, row.error) + unit, "-", "-"
+            granted = f"{row.at_least:g} to {row.at_most:g}{unit}"
         elif row.at_most is not None:
             ours = (_number(row.value, row.error) if row.error > 0.0 else f"{row.value:.2g}") + unit
             theirs, ratio, granted = "-", "-", f"up to {row.at_most:g}{unit}"
@@ -157,7 +160,7 @@ def _lines(rows: Sequence[Comparison]) -> list[str]:
             granted = f"at least {row.at_least:g}{unit}"
         else:
             ours = _number(row.value, row.error) + unit
-            theirs = _number(row.reference, row.reference_error) + unit
+            theirs = "-" if math.isnan(row.reference) else _number(row.reference, row.reference_error) + unit
             ratio = _number(row.ratio, row.ratio_error)
             granted = "-" if row.tolerance is None else f"{100.0 * row.tolerance:g} %"
         source = row.source + (row.remark and f"; {row.remark}")

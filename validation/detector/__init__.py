@@ -1,1 +1,1 @@
-"""The simulated detector beside published numbers: guns and channels, a table with verdicts, the effect of each part."""
+"""The simulated detector beside published numbers: guns and channels, a table with verdicts."""

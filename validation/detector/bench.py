@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...arrays import Floats, Ints
 from ...event import DetectorRecord, RecoEvents, TruthEvents
@@ -15,6 +16,8 @@ from ...sim.simulate import simulate
 from ..check import Settings
 from .changes import changed
 from .targets import Targets
+
+Mask = NDArray[np.bool_]
 
 #: A vertex at the origin, so that true helices are known.
 NO_SPOT: Mapping[str, Any] = {"beam.spot": (0.0, 0.0, 0.0)}
@@ -55,7 +58,7 @@ def momentum_of(px: Floats, py: Floats, pz: Floats) -> Floats:
     return p
 
 
-def first_entries(offsets: Ints, truth: Ints, particle: int = 0) -> Ints:
+def first_entries(offsets: Ints, truth: NDArray[np.int32], particle: int = 0) -> Ints:
     """Return for every event the first row of a table that is linked to a particle of its truth, -1 without one."""
     n = len(offsets) - 1
     event = np.repeat(np.arange(n), np.diff(offsets))
@@ -79,9 +82,11 @@ class Bench(NamedTuple):
         n: int,
         p: tuple[float, float] | float,
         cosine: tuple[float, float] | float,
+        *,
+        exactly: bool = False,
         **options: Any,
     ) -> TruthEvents:
-        """Return n events of particles of momenta p [GeV] and cos(theta) in ranges; fewer if quick."""
+        """Return n events of particles of momenta p [GeV] and cos(theta) in ranges; fewer if quick, unless `exactly`."""
         low, high = p if isinstance(p, tuple) else (p, p)
         c_low, c_high = cosine if isinstance(cosine, tuple) else (cosine, cosine)
         generator = Generator(
@@ -94,7 +99,7 @@ class Bench(NamedTuple):
             theta_max=math.acos(c_low),
             **options,
         )
-        return generator.events(0, self.settings.size(n))
+        return generator.events(0, n if exactly else self.settings.size(n))
 
     def measure(self, name: str, truth: TruthEvents, changes: Mapping[str, Any] | None = None) -> Shots:
         """Return what the card, with some keys changed, measures of events."""

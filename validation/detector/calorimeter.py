@@ -41,7 +41,9 @@ def largest_shower(shots: Shots) -> Floats:
 
 def _energy(bench: Bench) -> Result:
     rows, lines = [], []
-    plot = Plot("calorimeter", "energy of photons, FWHM / 2.355", r"$E$ [GeV]", r"$\sigma_E/E$ [%]", y_range=(0.0, 14.0))
+    plot = Plot(
+        "calorimeter", "energy of photons, FWHM / 2.355", r"$E$ [GeV]", r"$\sigma_E/E$ [%]", y_range=(0.0, 14.0)
+    )
     for region, cosine in (("barrel", bench.barrel()), ("endcap", bench.endcap())):
         for energy in _ENERGIES:
             shots = bench.shoot(f"photon {region} {energy}", 22, _N if energy == 1.0 else _POINTS, energy, cosine)

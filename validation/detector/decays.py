@@ -10,9 +10,9 @@ from .bench import Bench
 def two_photons(parents: TruthEvents, bench: Bench, name: str) -> TruthEvents:
     """Return events in which every parent (one per event) decays isotropically to two photons at once."""
     n = parents.n_events
-    aim = bench.gun(f"decay {name}", 22, n * (8 if bench.settings.quick else 1), 1.0, (-1.0, 1.0))
+    aim = bench.gun(f"decay {name}", 22, n, 1.0, (-1.0, 1.0), exactly=True)
     energy, mass = parents.energy, np.sqrt(mass2(parents))
-    half = 0.5 * mass * np.stack([aim.px[:n], aim.py[:n], aim.pz[:n]])
+    half = 0.5 * mass * np.stack([aim.px, aim.py, aim.pz])
     momentum = np.stack([parents.px, parents.py, parents.pz])
     along = (momentum * half).sum(axis=0)
     # boost of (mass / 2, +-half) by the parent's momentum
@@ -20,23 +20,20 @@ def two_photons(parents: TruthEvents, bench: Bench, name: str) -> TruthEvents:
     photons = [sign * half + momentum * (sign * factor + 0.5) for sign in (1.0, -1.0)]
     three = np.stack(photons, axis=2).reshape(3, 2 * n)
 
-    def twice(values: Floats) -> Floats:
-        return np.repeat(values, 2)
-
     return parents._replace(
         offsets=2 * parents.offsets,
         pdg=np.full(2 * n, 22, dtype=np.int32),
-        status=twice(parents.status),
+        status=np.repeat(parents.status, 2),
         parent=np.full(2 * n, -1, dtype=np.int32),
         charge=np.zeros(2 * n, dtype=np.int32),
         px=three[0],
         py=three[1],
         pz=three[2],
         energy=np.sqrt((three**2).sum(axis=0)),
-        vx=twice(parents.vx),
-        vy=twice(parents.vy),
-        vz=twice(parents.vz),
-        t=twice(parents.t),
+        vx=np.repeat(parents.vx, 2),
+        vy=np.repeat(parents.vy, 2),
+        vz=np.repeat(parents.vz, 2),
+        t=np.repeat(parents.t, 2),
     )
 
 

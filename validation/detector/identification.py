@@ -19,8 +19,8 @@ _N = 200_000
 _POINTS = 40_000
 _MEDIAN = float(stats.chi2.median(1))
 _MOMENTA = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.6)
-#: Columns of a record that belong to one system.
-_SYSTEMS = {"dedx": "dedx", "tof": "tof"}
+#: Systems that stand alone; they are columns of the record.
+_SYSTEMS = ("dedx", "tof")
 
 
 def checks(bench: Bench) -> list[Check]:
@@ -71,21 +71,21 @@ def _two_tracks(bench: Bench) -> Result:
     single = estimate(core_width, (a - b) / math.sqrt(2.0))
     near = (np.abs(a) < 400.0) & (np.abs(b) < 400.0)
     rho = float(np.corrcoef(a[near], b[near])[0, 1])
-    correlation = rho, (1.0 - rho**2) / math.sqrt(max(np.count_nonzero(near), 1))
+    correlation = rho, (1.0 - rho**2) / math.sqrt(max(int(np.count_nonzero(near)), 1))
     return Result(
         [bench.targets.row("tof_difference", *single), bench.targets.row("tof_correlation", *correlation)], []
     )
 
 
 def only(record: DetectorRecord, system: str) -> DetectorRecord:
-    """Return a record in which one system alone has seen anything."""
-    columns = {"dedx": record.dedx, "tof": record.tof, "muc": record.muc_depth}
-    blind = {name: np.full_like(column, np.nan) for name, column in columns.items() if name != system}
-    renamed = {"dedx": "dedx", "tof": "tof", "muc": "muc_depth"}
-    alone = record._replace(**{renamed[name]: column for name, column in blind.items()})
-    if system != "emc":
-        alone = alone._replace(shower_theta=np.full_like(record.shower_theta, np.nan))
-    return alone
+    """Return a record in which dE/dx or time of flight alone, or neither, has seen anything."""
+    nothing = np.full_like(record.dedx, np.nan)
+    return record._replace(
+        dedx=record.dedx if system == "dedx" else nothing,
+        tof=record.tof if system == "tof" else nothing,
+        muc_depth=nothing,
+        shower_theta=np.full_like(record.shower_theta, np.nan),
+    )
 
 
 def _calibration(bench: Bench) -> Result:
@@ -94,7 +94,9 @@ def _calibration(bench: Bench) -> Result:
     The median of chi2 of one degree of freedom is 0.455; tails do not count.
     """
     rows, lines = [], []
-    plot = Plot("identification", "probability of the true hypothesis", "P", "tracks per bin / mean", y_range=(0.0, 2.0))
+    plot = Plot(
+        "identification", "probability of the true hypothesis", "P", "tracks per bin / mean", y_range=(0.0, 2.0)
+    )
     edges = np.linspace(0.0, 1.0, 21)
     for h, (name, pdg) in enumerate(zip(HYPOTHESES, HYPOTHESIS_PDG)):
         shots = bench.shoot(f"calibration {name}", pdg, _POINTS, (0.4, 1.8), (-0.75, 0.75))
@@ -103,9 +105,9 @@ def _calibration(bench: Bench) -> Result:
             used = events.n_systems == 1
             chi2 = events.chi2[used, h]
             rows.append(bench.targets.row(f"chi_{system}_{name}", *estimate(_chi_width, chi2)))
-        usual = shots.events.n_systems > 0
-        both = reconstruct(only(shots.record, "none")._replace(dedx=shots.record.dedx, tof=shots.record.tof), bench.card)
-        probability = both.probability[usual & (both.n_systems == 2), h]
+        seen = only(shots.record, "neither")._replace(dedx=shots.record.dedx, tof=shots.record.tof)
+        both = reconstruct(seen, bench.card)
+        probability = both.probability[both.n_systems == 2, h]
         content = np.histogram(probability, edges)[0] / max(len(probability), 1) * (len(edges) - 1)
         lines.append(Line(plot, f"{name}, dE/dx and TOF", 0.5 * (edges[1:] + edges[:-1]), content))
     return Result(rows, [], lines)
@@ -126,7 +128,7 @@ def separation(kaons: Shots, pions: Shots) -> tuple[float, float]:
         track = shots.found()[1]
         wrong = sign * (shots.events.chi2[track, KAON] - shots.events.chi2[track, PION]) > 0.0
         n = max(len(track), 1)
-        mistaken = max(np.count_nonzero(wrong), 0.5) / n
+        mistaken = max(float(np.count_nonzero(wrong)), 0.5) / n
         z = float(stats.norm.isf(mistaken))
         total += z
         variance += mistaken * (1.0 - mistaken) / n / float(stats.norm.pdf(z)) ** 2

@@ -1,16 +1,16 @@
 """Muons in the muon counter, electrons by E/p, and what is mistaken for either."""
 
-import numpy as np
-
 from functools import partial
+
+import numpy as np
 
 from ...arrays import Floats
 from ...constants import ELECTRON, MUON
 from ...detector import muc
 from ...detector.muc_depth import expected_depth_stage
 from ...detector.muc_table import muc_table
-from ..check import Check, Line, Plot, Result
-from .bench import Bench, Shots, momentum_of
+from ..check import Check, Plot, Result
+from .bench import Bench, Mask, Shots, momentum_of
 from .estimators import estimate, mode, share
 from .momentum import binned
 
@@ -35,7 +35,7 @@ def checks(bench: Bench) -> list[Check]:
     ]
 
 
-def deep_enough(shots: Shots, bench: Bench) -> tuple[Floats, Floats]:
+def deep_enough(shots: Shots, bench: Bench) -> tuple[Floats, Mask]:
     """Return (true momenta, whether a muon) of the tracks that point to chambers of the muon counter."""
     event, track = shots.found()
     depth = shots.record.muc_depth[track]
@@ -111,7 +111,7 @@ def _electrons(bench: Bench) -> Result:
     return Result(rows, [], lines)
 
 
-def electron_like(shots: Shots) -> tuple[Floats, Floats]:
+def electron_like(shots: Shots) -> tuple[Floats, Mask]:
     """Return (true momenta, whether E/p exceeds 0.8) of the tracks found."""
     event, track = shots.found()
     return shots.true_p()[event], shots.events.e_over_p[track] > _E_OVER_P
@@ -125,9 +125,7 @@ def _muons_as_electrons(bench: Bench) -> Result:
 
 def _pions_as_electrons(bench: Bench) -> Result:
     rows, lines = [], []
-    plot = Plot(
-        "leptons", "pions with E/p > 0.8", r"$p$ [GeV]", "fraction [%]", y_range=(0.0, 2.0), wanted=(0.3, 1.5)
-    )
+    plot = Plot("leptons", "pions with E/p > 0.8", r"$p$ [GeV]", "fraction [%]", y_range=(0.0, 2.0), wanted=(0.3, 1.5))
     for name, label, pdg in (("minus", r"$\pi^-$", -211), ("plus", r"$\pi^+$", 211)):
         shots = bench.shoot(f"pions as electrons {name}", pdg, _MANY, (0.3, 1.9), bench.barrel())
         p, fake = electron_like(shots)

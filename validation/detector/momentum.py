@@ -9,7 +9,7 @@ from ...arrays import Floats
 from ...constants import HYPOTHESIS_PDG
 from ...event import HELIX_NAMES
 from ..check import Check, Line, Plot, Result
-from .bench import NO_SPOT, NO_TAILS, Bench, Shots, momentum_of
+from .bench import NO_SPOT, NO_TAILS, Bench, Mask, Shots, momentum_of
 from .estimators import core_width, estimate, half_width, rms, share
 
 TOPIC = "tracks"
@@ -78,7 +78,7 @@ def _impact(bench: Bench) -> Result:
 def _layers(bench: Bench) -> Result:
     rows = []
     for key, cosine in (("hits_093", 0.93), ("hits_094", 0.94)):
-        shots = bench.shoot(key, _MUON, 8000, 1.0, cosine, NO_SPOT)
+        shots = bench.shoot(key, _MUON, 8000, 1.0, cosine, {**NO_SPOT, "mdc.hit_efficiency": 1.0})
         crossed = shots.record.n_hits[shots.found()[1]]
         # what crosses too few layers is not found
         rows.append(bench.targets.row(key, float(np.median(crossed)) if len(crossed) else 0.0, 0.0))
@@ -111,10 +111,10 @@ def _efficiency(bench: Bench) -> Result:
     return Result(rows, [], lines)
 
 
-def binned(plot: Plot, label: str, x: Floats, passed: Floats, edges: Floats, scale: float = 1.0) -> Line:
+def binned(plot: Plot, label: str, x: Floats, passed: Mask, edges: Floats, scale: float = 1.0) -> Line:
     """Return the fraction that passed per bin of x, as points."""
     index = np.digitize(x, edges) - 1
-    values = [share(np.asarray(passed)[index == i]) for i in range(len(edges) - 1)]
+    values = [share(passed[index == i]) for i in range(len(edges) - 1)]
     value, error = (scale * np.array(one) for one in zip(*values))
     return Line(plot, label, 0.5 * (edges[1:] + edges[:-1]), value, error)
 
@@ -150,5 +150,3 @@ def helix_pulls(shots: Shots) -> list[Floats]:
             difference = np.angle(np.exp(1j * difference))
         pulls.append(difference / np.sqrt(shots.events.covariance[track, i * (i + 1) // 2 + i]))
     return pulls
-
-

@@ -12,6 +12,8 @@ from ..comparison import Comparison
 from ..references import reference_table
 
 _TABLE = "detector_targets"
+_TEXTS = ("subject", "quantity", "unit", "status", "source")
+_NUMBERS = ("value", "low", "high", "tolerance")
 #: Status of a reference: of these, inputs are never called validated.
 STATUS = ("published", "computed", "estimated", "input")
 
@@ -31,17 +33,25 @@ class Target(NamedTuple):
 
     def row(self, value: float, error: float, remark: str = "") -> Comparison:
         """Return the comparison of our number with this one."""
-        given = {"is_input": self.status == "input", "remark": remark}
-        bounds: dict[str, Any] = {}
-        if math.isfinite(self.low):
-            bounds["at_least"] = self.low
-        if math.isfinite(self.high):
-            bounds["at_most"] = self.high
-        tolerance = self.tolerance if math.isfinite(self.tolerance) else None
-        source = f"{self.status}: {self.source}" if self.source else "no published number for this card"
-        texts = self.subject, self.quantity
-        reference = self.value, 0.0 if math.isfinite(self.value) else math.nan
-        return Comparison(*texts, value, error, *reference, self.unit, tolerance, source, **given, **bounds)
+        return Comparison(
+            self.subject,
+            self.quantity,
+            value,
+            error,
+            self.value,
+            0.0 if math.isfinite(self.value) else math.nan,
+            self.unit,
+            _or_none(self.tolerance),
+            f"{self.status}: {self.source}" if self.source else "no published number for this card",
+            is_input=self.status == "input",
+            remark=remark,
+            at_most=_or_none(self.high),
+            at_least=_or_none(self.low),
+        )
+
+
+def _or_none(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 class Targets:
@@ -51,12 +61,12 @@ class Targets:
         table = reference_table(_TABLE) if table is None else table
         self._known: dict[str, Target] = {}
         for i, key in enumerate(table["key"].tolist()):
-            texts = [str(table[name][i]) for name in ("subject", "quantity", "unit")]
+            subject, quantity, unit, status, source = (str(table[name][i]) for name in _TEXTS)
             if card in str(table["cards"][i]).split():
-                numbers = [float(table[name][i]) for name in ("value", "low", "high", "tolerance")]
-                self._known[key] = Target(*texts, *numbers, str(table["status"][i]), str(table["source"][i]))
+                value, low, high, tolerance = (float(table[name][i]) for name in _NUMBERS)
+                self._known[key] = Target(subject, quantity, unit, value, low, high, tolerance, status, source)
             else:
-                self._known.setdefault(key, Target(*texts))
+                self._known.setdefault(key, Target(subject, quantity, unit))
 
     def keys(self) -> list[str]:
         """Return the keys in the order of the table."""

@@ -8,13 +8,13 @@ from ...pipeline import default_jobs
 from ...rng import check_seed
 from ..check import Check, Settings
 from ..run import Validation, run_checks, write_validation
-from . import calorimeter, channels, covariance, identification, material, misidentification, momentum
+from . import calorimeter, channels, covariance, identification, material, misidentification, momentum, symmetry
 from .bench import Bench
 from .ingredient_effects import ingredient_effects, write_effects
 from .page import write_page
 from .targets import Targets
 
-_TOPICS = (momentum, covariance, material, identification, calorimeter, misidentification, channels)
+_TOPICS = (momentum, symmetry, covariance, material, identification, calorimeter, misidentification, channels)
 
 
 def all_checks(bench: Bench) -> list[Check]:
