@@ -19,6 +19,8 @@ from .targets import Targets
 
 Mask = NDArray[np.bool_]
 
+#: Trials of a gun's cross section and maximum: it has none, and all weights are one.
+_NONE = 1024
 #: A vertex at the origin, so that true helices are known.
 NO_SPOT: Mapping[str, Any] = {"beam.spot": (0.0, 0.0, 0.0)}
 #: Tracks without tails.
@@ -86,7 +88,7 @@ class Bench(NamedTuple):
         exactly: bool = False,
         **options: Any,
     ) -> TruthEvents:
-        """Return n events of particles of momenta p [GeV] and cos(theta) in ranges; fewer if quick, unless `exactly`."""
+        """Return n events (fewer if quick, unless `exactly`) of momenta p [GeV] and cos(theta) in ranges."""
         low, high = p if isinstance(p, tuple) else (p, p)
         c_low, c_high = cosine if isinstance(cosine, tuple) else (cosine, cosine)
         generator = Generator(
@@ -97,6 +99,8 @@ class Bench(NamedTuple):
             p_max=high,
             theta_min=math.acos(c_high),
             theta_max=math.acos(c_low),
+            n_cross_section=_NONE,
+            n_scan=_NONE,
             **options,
         )
         return generator.events(0, n if exactly else self.settings.size(n))

@@ -15,8 +15,10 @@ _N = 400_000
 
 def checks(bench: Bench) -> list[Check]:
     """Return the checks of this topic."""
-    return [Check(TOPIC, "bremsstrahlung", partial(_bremsstrahlung, bench)),
-            Check(TOPIC, "conversions", partial(_conversions, bench))]  # fmt: skip
+    return [
+        Check(TOPIC, "bremsstrahlung", partial(_bremsstrahlung, bench)),
+        Check(TOPIC, "conversions", partial(_conversions, bench)),
+    ]
 
 
 def _bremsstrahlung(bench: Bench) -> Result:

@@ -68,7 +68,7 @@ class Targets:
             else:
                 self._known.setdefault(key, Target(subject, quantity, unit))
 
-    def keys(self) -> list[str]:
+    def names(self) -> list[str]:
         """Return the keys in the order of the table."""
         return list(self._known)
 
