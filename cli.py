@@ -247,6 +247,20 @@ def _validate(verbs: Any) -> None:
     _seed(statistics)
     _common(statistics, output=False)
 
+    detector = what.add_parser(
+        "detector",
+        help="the simulated detector beside published numbers, and the effect of each of its ingredients",
+        description="Write comparisons.csv, comparisons.md, ingredients.csv, the page detector_validation.md and "
+        "figures; exit code 1 if any row is off.",
+    )
+    detector.add_argument("--out", default="besfast-validation", metavar="DIR", help="folder (default: %(default)s)")
+    detector.add_argument("--card", default="besiii", metavar="NAME|PATH", help="detector card (default: %(default)s)")
+    detector.add_argument("--targets", metavar="NAME", help="card whose published numbers count (default: its own)")
+    detector.add_argument("--quick", action="store_true", help="samples eight times smaller")
+    detector.add_argument("--no-ingredients", action="store_true", help="leave out the effect of each ingredient")
+    _seed(detector)
+    _common(detector, output=False)
+
     backgrounds = what.add_parser(
         "backgrounds",
         help="what the search neglects: toys and bounds per process and channel",
