@@ -167,9 +167,9 @@ def measure_tracks(
     n = len(species)
     results = np.empty((_RESULTS.stop - _RESULTS.start, n))
     true, measured, (n_hits, p, status) = results[:5], results[5:10], results[10:]
-    impact = (np.empty(n) for _ in range(3))
+    theta, phi, path_factor = (np.empty(n) for _ in range(3))
     found, factors = np.empty(n, dtype=bool), np.empty((n, ENTRIES))
-    tracks = Tracks(found, measured.T, factors, n_hits, true.T, p, *impact, status)
+    tracks = Tracks(found, measured.T, factors, n_hits, true.T, p, theta, phi, path_factor, status)
     scratch = np.zeros(ROWS * BLOCK)
     bounds = np.searchsorted(species, np.arange(len(HYPOTHESES) + 1))
     for hypothesis in range(len(HYPOTHESES)):

@@ -37,7 +37,7 @@ from .gun import PLAIN, card_with, gun, uniform_gun
 
 BESIII = load_card("besiii")
 DIAGONAL = [0, 2, 5, 9, 14]
-#: Found whenever there are hits enough; no matter in front that would make electrons of it differ.
+#: Found whenever there are hits enough, without loss of energy on the way.
 EAGER = card_with(
     mdc={
         "tail_fraction": 0.0,
@@ -49,6 +49,7 @@ EAGER = card_with(
     },
     beam={"spot": (0.0, 0.0, 0.0), "half_crossing_angle": 0.0},
     trigger={"efficiency": 1.0},
+    matter={"ionisation": False, "bremsstrahlung": False, "conversion": False, "decays": False},
 )
 FLAGS = {"curls": 1, "displaced": 2, "ends": 4, "stand_in": 8}
 
