@@ -65,11 +65,11 @@ def parameters(card: Card) -> DedxParameters:
 
 @kernel
 def expected_dedx(p: float, mass: float, constants: DedxParameters) -> float:
-    """Return the expected truncated mean over the plateau, times the calibration: restricted energy loss (PDG 2022, eq. 34.11).
+    """Return the expected truncated mean over the plateau: restricted energy loss (PDG 2022, eq. 34.11).
 
     I = 1/beta^2 [ln(2 m_e beta^2 gamma^2 T_cut / I^2) / 2 - beta^2 (1 + T_cut / T_max) / 2 - delta / 2] / plateau
     with the density effect delta of Sternheimer (exponent 3). Below beta gamma = 0.1 the formula is continued as
-    1 / beta^2; radiation and shell corrections are left out.
+    1 / beta^2; radiation and shell corrections are left out. The calibration `scale` multiplies it.
     """
     bg = max(p / mass, 0.1)
     bg2 = bg * bg

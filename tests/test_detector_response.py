@@ -1,11 +1,10 @@
 """Matter, dE/dx, time of flight, calorimeter and muon counter: published numbers, closed forms, distributions."""
 
-import dataclasses
 import math
 
 import numpy as np
 import pytest
-from besfast.constants import ELECTRON, HYPOTHESIS_MASSES, KAON, M_E, M_K, M_MU, M_P, M_PI, MUON, PION, C
+from besfast.constants import HYPOTHESIS_MASSES, M_E, M_K, M_MU, M_P, M_PI, C
 from besfast.detector import dedx, deposit, emc, material, tof
 from besfast.elementary import log
 from besfast.geometry import helix

@@ -1,4 +1,4 @@
-"""Muon counter: thresholds against a forward integration, responses, and the distribution that reconstruction expects."""
+"""Muon counter: thresholds against a forward integration, responses, and the distribution that is expected."""
 
 import dataclasses
 import math
