@@ -109,9 +109,10 @@ def triggered_events(
 ) -> Flags:
     """Return which events are triggered; what is in them is counted only for a trigger that asks for it."""
     n = len(number)
-    n_tracks, energy = np.zeros(n, dtype=np.int64), np.zeros(n)
+    n_tracks: Ints = np.zeros(n, dtype=np.int64)
+    energy: Floats = np.zeros(n)
     if card.trigger.condition:
-        n_tracks = np.bincount(particles.row[charged[tracks.found]], minlength=n)
+        n_tracks = np.bincount(particles.row[charged[tracks.found]], minlength=n).astype(np.int64)
         row = np.repeat(np.arange(n), np.diff(showers["shower_offsets"]))
         energy = np.bincount(row, weights=showers["shower_energy"], minlength=n)
     return triggered(number.astype(np.uint64), n_tracks, energy, card, k0, k1)

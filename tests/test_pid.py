@@ -115,15 +115,14 @@ def test_two_tracks_share_the_event_time():
 
 
 @pytest.mark.parametrize(
-    ("name", "low", "high"), [("e", 1.1, 1.5), ("mu", 0.85, 1.15), ("pi", 0.9, 1.2), ("K", 0.6, 1.1), ("p", 0.35, 1.0)]
+    ("name", "low", "high"),
+    [("e", 0.9, 1.8), ("mu", 0.9, 1.1), ("pi", 0.85, 1.15), ("K", 0.85, 1.15), ("p", 0.85, 1.15)],
 )
 def test_calorimeter_of_the_true_hypothesis(name, low, high):
-    """Neither Landau's nor hadronic deposits are normal: the mean of chi2 is one for muons, and near it for others."""
+    """Deviates of the model's own distribution: the mean of chi2 is one, but for electrons that lost energy before."""
     chi2, used = only(recorded(name, (0.7, 1.5)), "emc")
     assert used.mean() > 0.95
     assert low < chi2[:, HYPOTHESES.index(name)].mean() < high
-    assert np.array_equal(chi2[:, KAON], chi2[:, PION])
-    assert np.array_equal(chi2[:, PROTON], chi2[:, PION])
 
 
 def test_muon_counter_of_muons():

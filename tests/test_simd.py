@@ -115,7 +115,6 @@ VECTOR = {
     pid_systems.relative_sigma_stage: (X, INTS, DEDX, X),
     pid_systems.dedx_chi_stage: (X, X, X, 0.1, DEDX, X),
     pid_systems.tof_chi_stage: (X, X, X, X, 0.1, TOF, X),
-    pid_systems.emc_chi_stage: (X, X, X, X, 0.1, DEPOSIT, EMC, X),
     pid_systems.match_stage: (X, X, MUC, X),
     pid_systems.muc_chi_stage: (X, X, X, X, (0.5, 0.8), X),
     muc.path_stage: (X, MUC, KEYS, X, X, X),
