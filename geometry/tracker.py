@@ -15,6 +15,8 @@ class Layer(Section):
     radius: float = quantity("cm", "(0, 1000]")
     half_length: float = quantity("cm", "(0, 1000]")
     stereo: float = quantity("rad", "(-1, 1)")
+    #: Middle of the layer along the beams, from that of the chamber.
+    z_shift: float = quantity("cm", "[-1000, 1000]", default=0.0)
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class Mdc(Section):
     covariance_scale: float = quantity("", "(0, 100]")
     #: Whether measured helices differ from the true ones; the covariance is nominal in either case.
     smear: bool = quantity("")
-    #: Middle of the chamber along the beams; layers and gas reach half_length to either side of it.
+    #: Middle of the chamber along the beams; its layers reach half_length to either side of it, moved by z_shift.
     z_centre: float = quantity("cm", "[-1000, 1000]", default=0.0)
     #: Factor on the resolutions of hits (chamber and silicon), through which a published resolution is reached.
     resolution_scale: float = quantity("", "(0, 100]", default=1.0)
