@@ -97,7 +97,7 @@ def test_a_missing_key_is_named_with_its_unit(tmp_path):
 def test_a_missing_file_names_the_packaged_cards():
     with pytest.raises(
         FileNotFoundError,
-        match=r"nowhere: no such card, allowed babar, belle2, besiii, besiii_0.9T, besiii_2015, ideal, stcf or the path",
+        match=r"nowhere: no such card, allowed babar, .*, ideal, stcf or the path",
     ):
         load_card("nowhere")
     with pytest.raises(TypeError, match="card = 3"):
