@@ -28,8 +28,8 @@ class EmcBarrel(Section):
     exponent: float = quantity("", "[0.25, 0.5]", default=0.5)
     backward_cos_max: float | None = quantity("", "(0, 1]", default=None)
     backward_usable_cos_max: float | None = quantity("", "(0, 1]", default=None)
-    #: Matter between the tracking chamber's last layer and the crystals at 90 degrees, in radiation lengths.
-    front_thickness: float = quantity("", "[0, 10]", default=0.0)
+    #: Matter between the tracking chamber's last layer and the crystals at 90 degrees.
+    front_thickness: float = quantity("radiation lengths", "[0, 10]", default=0.0)
     #: What a minimum-ionising particle loses in it.
     front_loss: float = quantity("GeV", "[0, 1]", default=0.0)
 
@@ -57,7 +57,7 @@ class EmcEndcap(Section):
     backward_cos_range: tuple[float, float] | None = quantity("", "[0, 1]", default=None)
     backward_usable_cos_range: tuple[float, float] | None = quantity("", "[0, 1]", default=None)
     #: Matter in front, along z.
-    front_thickness: float = quantity("", "[0, 10]", default=0.0)
+    front_thickness: float = quantity("radiation lengths", "[0, 10]", default=0.0)
     front_loss: float = quantity("GeV", "[0, 1]", default=0.0)
 
     def check(self) -> None:

@@ -54,12 +54,6 @@ def test_ideal_is_besiii_without_losses():
     assert ideal.mdc.hit_resolution == besiii.mdc.hit_resolution  # the nominal covariance is kept
 
 
-def test_every_number_of_besiii_has_a_source():
-    for line in card_text("besiii").splitlines():
-        if re.match(r"\w+ = [-0-9\[]", line) and not line.startswith("layers"):
-            assert re.search(r"#.*(published|geometry|computed|estimated|one|covariance)", line), line
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [
