@@ -154,7 +154,8 @@ def _tuple(inner: tuple[Any, ...], value: Any, place: str, source: str) -> tuple
 
 def _section(kind: Any, value: Any, place: str, source: str) -> Any:
     fields = {field.name: field for field in dataclasses.fields(kind)}
-    if isinstance(value, list) and len(value) == len(fields):  # a row of a table stands for its columns
+    needed = sum(field.default is dataclasses.MISSING for field in fields.values())
+    if isinstance(value, list) and needed <= len(value) <= len(fields):  # a row of a table stands for its columns
         value = dict(zip(fields, value))
     if not isinstance(value, dict):
         raise SchemaError(f"{source}: {place} = {value!r}, allowed a table of {', '.join(fields)}")

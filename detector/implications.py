@@ -62,7 +62,9 @@ def material_budget(card: Card) -> dict[str, float]:
     inner = [shell for shell in card.material if shell.r_outer <= card.mdc.gas_inner * (1.0 + 1e-9)]
     outer = [shell for shell in card.material if shell.r_outer > card.mdc.gas_inner * (1.0 + 1e-9)]
     return {
-        "in front of the chamber": math.fsum(thickness(shell) for shell in inner),
+        "in front of the chamber": math.fsum(
+            [thickness(one) for one in inner] + [one.thickness for one in card.silicon]
+        ),
         "gas and wires": gas,
         "behind the chamber": math.fsum(thickness(shell) for shell in outer),
     }

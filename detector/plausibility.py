@@ -9,7 +9,7 @@ from .implications import chamber_acceptance, emc_resolution, pt_resolution
 #: Resolutions beyond which no detector of this kind was built: worst and best.
 _PT_RESOLUTION = (5e-4, 0.05)
 _EMC_RESOLUTION = (5e-3, 0.15)
-_TOF_SIGMA = (0.01, 0.5)
+_TOF_SIGMA = (0.005, 0.5)
 
 
 def suspicions(card: Card) -> list[str]:

@@ -68,7 +68,8 @@ def _chamber(card: Card) -> list[Surface]:
     variance = sigma * sigma / mdc.hit_efficiency
     inner = mdc.gas_inner
     for number, layer in enumerate(mdc.layers):
-        ends = mdc.z_centre - layer.half_length, mdc.z_centre + layer.half_length
+        middle = mdc.z_centre + layer.z_shift
+        ends = middle - layer.half_length, middle + layer.half_length
         if number not in mdc.dead_layers:
             found.append(Surface(layer.radius, *ends, tangent(layer.stereo), 1.0, variance, chamber=1.0))
         if layer.radius > inner:

@@ -13,8 +13,8 @@ from typing import Any
 
 from ..schema import Section
 from .card import load_card
-from .keys import card_keys, row_kind, sentences
-from .provenance import STATUSES, UNSTATED, of_place, provenance
+from .keys import card_keys, row_kind
+from .provenance import STATUSES, UNSTATED, Provenance, of_place, provenance
 from .sections import Card
 
 _WIDTH = 120
@@ -30,7 +30,8 @@ def resolved_text(name_or_path: str | Path) -> str:
         if not text:
             return []
         origin = of_place(known, place)
-        unit, file = origin.unit or field.metadata.get("unit", ""), f"({origin.file})" if origin.file else ""
+        rows = [key.unit for key in card_keys() if key.place.startswith(f"{place}[].")]
+        unit, file = field.metadata.get("unit", "") or ", ".join(rows), f"({origin.file})" if origin.file else ""
         status = "" if origin.status == UNSTATED else origin.status
         said = ", ".join(word for word in (status, origin.source) if word)
         comment = " ".join(word for word in (f"[{unit}]" if unit else "", said, file) if word)
@@ -39,7 +40,7 @@ def resolved_text(name_or_path: str | Path) -> str:
 
     card = load_card(name_or_path)
     head = ["# All values of the card: # [unit] status, source (file).", ""]
-    return "\n".join([*head, *_section(card, Card, "", line)]) + "\n"
+    return "\n".join([*head, *_section(card, Card, "", line, known)]) + "\n"
 
 
 def template_text(base: str | Path) -> str:
@@ -68,7 +69,7 @@ def template_text(base: str | Path) -> str:
         *statuses,
         f"base = {toml(str(base))}",
     ]
-    body = [f"#{one}" if one.startswith("[[") else one for one in _section(card, Card, "", line)]
+    body = [f"#{one}" if one.startswith("[[") else one for one in _section(card, Card, "", line, provenance(base))]
     return "\n".join([*head, *body]) + "\n"
 
 
@@ -88,19 +89,19 @@ def key_table() -> str:
     return "\n".join(lines).strip() + "\n"
 
 
-def _section(section: Section, kind: type, place: str, line: _Line) -> list[str]:
-    """Return the lines of a section: values first, then the tables inside it."""
+def _section(section: Section, kind: type, place: str, line: _Line, known: dict[str, Provenance]) -> list[str]:
+    """Return the lines of a section: values first, then the tables inside it; lists of rows as the card gives them."""
     hints = typing.get_type_hints(kind)
     plain, tables = [], []
     for field in dataclasses.fields(kind):
         value, where = getattr(section, field.name), f"{place}.{field.name}" if place else field.name
         rows = row_kind(hints[field.name])
         if isinstance(value, Section):
-            inner = _section(value, type(value), where, line)
+            inner = _section(value, type(value), where, line, known)
             tables += ["", f"[{where}]", *inner] if inner else []
-        elif rows is not None and value and "name" in sentences(rows):
+        elif rows is not None and value and where not in known:
             for i, row in enumerate(value):
-                tables += ["", f"[[{where}]]", *_section(row, rows, f"{where}[{i}]", line)]
+                tables += ["", f"[[{where}]]", *_section(row, rows, f"{where}[{i}]", line, known)]
         else:
             plain += line(field.name, "" if value is None else toml(value), where, field)
     return plain + tables

@@ -14,21 +14,29 @@ class Dedx(Section):
 
     #: Relative resolution at the reference number of hits, perpendicular to the wires.
     resolution: float = quantity("", "(0, 1]")
+    #: Number of hits to which the resolution belongs.
     reference_hits: int = quantity("", "[1, 1000]")
+    #: Power of (reference_hits / hits) in the resolution.
     hits_exponent: float = quantity("", "[0, 2]")
     #: Power of sin theta in the resolution.
     sine_exponent: float = quantity("", "[0, 2]")
+    #: Smallest number of hits of a measurement.
     min_hits: int = quantity("", "[1, 1000]")
     #: Measurements drawn into the high tail: their fraction and the factor on their deviation.
     tail_fraction: float = quantity("", "[0, 1]")
+    #: Factor on the deviation of these.
     tail_scale: float = quantity("", "[1, 100]")
     #: Largest energy transfer that the truncated mean keeps.
     cut_energy: float = quantity("GeV", "(0, 1e-3]")
+    #: Mean excitation energy of the gas.
     mean_excitation_energy: float = quantity("GeV", "(0, 1e-5]")
     #: Density effect (Sternheimer): constant, and log10(beta gamma) of its onset and of its asymptote.
     sternheimer_c: float = quantity("", "(0, 30]")
+    #: log10(beta gamma) at which the density effect sets in.
     sternheimer_x0: float = quantity("", "[0, 5]")
+    #: log10(beta gamma) from which it is asymptotic.
     sternheimer_x1: float = quantity("", "[0, 10]")
+    #: Whether what is measured differs from what is expected.
     smear: bool = quantity("")
     #: Calibration: what is measured over what is expected; 1 where the detector is calibrated.
     scale: float = quantity("", "(0, 10]", default=1.0)
@@ -38,11 +46,15 @@ class Dedx(Section):
 class TofBarrel(Section):
     """Cylinder of scintillator bars along the beam line."""
 
+    #: Radius at which times are measured.
     radius: float = quantity("cm", "(0, 1000]")
+    #: Half length of the counters.
     half_length: float = quantity("cm", "(0, 1000]")
+    #: Resolution at the middle of the counters.
     sigma: float = quantity("ns", "(0, 10]")
     #: sigma(z)^2 = sigma^2 (1 + slope (z / half_length)^2).
     sigma_slope: float = quantity("", "[0, 10]")
+    #: Probability that a track that meets a counter has a time.
     efficiency: float = quantity("", "[0, 1]")
     #: Fraction of the measured tracks that one layer of two has seen, and its resolution over that of both.
     single_layer_fraction: float = quantity("", "[0, 1]", default=0.0)
@@ -53,10 +65,15 @@ class TofBarrel(Section):
 class TofEndcap(Section):
     """Discs of counters on both sides."""
 
+    #: |z| at which times are measured.
     z: float = quantity("cm", "(0, 1000]")
+    #: Inner radius of the discs.
     r_inner: float = quantity("cm", "(0, 1000]")
+    #: Outer radius of the discs.
     r_outer: float = quantity("cm", "(0, 1000]")
+    #: Resolution.
     sigma: float = quantity("ns", "(0, 10]")
+    #: Probability that a track that meets a counter has a time.
     efficiency: float = quantity("", "[0, 1]")
 
 
@@ -68,6 +85,7 @@ class Tof(Section):
     endcap: TofEndcap
     #: Error of the event time, common to all tracks of an event.
     event_time_sigma: float = quantity("ns", "[0, 10]")
+    #: Whether measured times differ from the true ones.
     smear: bool = quantity("")
     #: Resolution for kaons and protons over that for electrons, muons and pions.
     kaon_proton_factor: float = quantity("", "[1, 10]", default=1.0)
@@ -92,6 +110,7 @@ class MucRegion(Section):
     cos_range: tuple[float, float] = quantity("", "[0, 1]")
     #: Scintillator and crystals in front, where energy is lost.
     scintillator: float = quantity("cm", "[0, 100]")
+    #: Crystals in front, where energy is lost.
     crystal: float = quantity("cm", "[0, 100]")
 
     def check(self) -> None:
@@ -109,6 +128,7 @@ class Muc(Section):
 
     barrel: MucRegion
     endcap: MucRegion
+    #: Probability that a muon that reaches a gap leaves a hit there.
     hit_efficiency: float = quantity("", "[0, 1]")
     #: Fraction of the azimuth between the octants.
     crack_fraction: float = quantity("", "[0, 1]")
@@ -116,10 +136,13 @@ class Muc(Section):
     straggling: float = quantity("", "(0, 1]")
     #: Hadrons: interaction lengths in front of the first gap, then per cm of iron.
     front_interaction_lengths: float = quantity("", "[0, 100]")
+    #: Nuclear interaction length of iron.
     iron_interaction_length: float = quantity("cm", "(0, 1e12]")
     #: Secondaries of an interacting hadron: how often, and how deep on average.
     leakage_fraction: float = quantity("", "[0, 1]")
+    #: Mean depth of these secondaries.
     leakage_length: float = quantity("cm", "(0, 1000]")
+    #: Whether depths are drawn; otherwise they are those of the mean range.
     smear: bool = quantity("")
     #: Fraction of the tracks whose hits are found and given to them; the others have none.
     track_efficiency: float = quantity("", "(0, 1]", default=1.0)

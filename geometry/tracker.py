@@ -12,16 +12,23 @@ from ..schema import Section, quantity, require, require_range
 class Layer(Section):
     """A layer of drift cells: radius at its middle, half length, stereo angle of its wires (sign: sense of twist)."""
 
+    #: Radius at the middle of its wires.
     radius: float = quantity("cm", "(0, 1000]")
+    #: Half length of its wires.
     half_length: float = quantity("cm", "(0, 1000]")
+    #: Stereo angle of its wires, the sign that of the twist.
     stereo: float = quantity("rad", "(-1, 1)")
+    #: Middle of the layer along the beams, from that of the chamber.
+    z_shift: float = quantity("cm", "[-1000, 1000]", default=0.0)
 
 
 @dataclass(frozen=True)
 class PhiGap(Section):
     """A sector of the chamber, from phi_min to phi_max, in which tracks are found less often."""
 
+    #: Azimuth at which the sector begins.
     phi_min: float = quantity("rad", "[-3.2, 3.2]")
+    #: Azimuth at which the sector ends.
     phi_max: float = quantity("rad", "[-3.2, 3.2]")
     #: Factor on the efficiency of tracks that cross the middle radius of the chamber there.
     efficiency: float = quantity("", "[0, 1]", default=0.0)
@@ -35,13 +42,19 @@ class PhiGap(Section):
 class SiliconLayer(Section):
     """A cylindrical layer of silicon (or another) sensors that measures r phi and z where a track crosses it."""
 
+    #: Radius.
     radius: float = quantity("cm", "(0, 1000]")
+    #: Backward end.
     z_min: float = quantity("cm", "[-1000, 1000]")
+    #: Forward end.
     z_max: float = quantity("cm", "[-1000, 1000]")
+    #: Resolution across the beams, along the circumference.
     sigma_rphi: float = quantity("cm", "(0, 10]")
+    #: Resolution along the beams.
     sigma_z: float = quantity("cm", "(0, 1000]")
     #: Sensor and support at 90 degrees, in radiation lengths.
     thickness: float = quantity("radiation lengths", "[0, 1]")
+    #: Probability that a track that crosses leaves a hit.
     efficiency: float = quantity("", "(0, 1]", default=1.0)
 
     def check(self) -> None:
@@ -54,31 +67,41 @@ class Mdc(Section):
     """Main drift chamber: its layers, gas, single-hit resolution, and the efficiency to find a track."""
 
     layers: tuple[Layer, ...]
+    #: Inner radius of the gas.
     gas_inner: float = quantity("cm", "(0, 1000]")
+    #: Outer radius of the gas.
     gas_outer: float = quantity("cm", "(0, 1000]")
     #: Radiation length of gas and wires together.
     gas_radiation_length: float = quantity("cm", "(0, 1e12]")
+    #: Resolution of the drift distance of one hit.
     hit_resolution: float = quantity("cm", "(0, 1]")
+    #: Probability that a track that crosses a layer leaves a hit there.
     hit_efficiency: float = quantity("", "(0, 1]")
     #: Smallest number of hits in the chamber of a track.
     min_hits: int = quantity("", "[5, 1000]")
+    #: Probability that the track of an electron with enough hits is found.
     efficiency_electron: float = quantity("", "[0, 1]")
+    #: The same for muons.
     efficiency_muon: float = quantity("", "[0, 1]")
+    #: The same for hadrons.
     efficiency_hadron: float = quantity("", "[0, 1]")
     #: Transverse momentum of half efficiency, and the width of the turn-on.
     pt_threshold: float = quantity("GeV", "[0, 1]")
+    #: Width of that turn-on.
     pt_width: float = quantity("GeV", "(0, 1]")
     #: |cos theta| of half efficiency, and the width of the edge.
     cos_edge: float = quantity("", "(0, 1]")
+    #: Width of that edge.
     cos_width: float = quantity("", "(0, 1]")
     #: Tracks with badly measured parameters: their fraction and the factor on their errors.
     tail_fraction: float = quantity("", "[0, 1]")
+    #: Factor on the errors of these tracks.
     tail_scale: float = quantity("", "[1, 100]")
     #: Stored covariance over the true one.
     covariance_scale: float = quantity("", "(0, 100]")
     #: Whether measured helices differ from the true ones; the covariance is nominal in either case.
     smear: bool = quantity("")
-    #: Middle of the chamber along the beams; layers and gas reach half_length to either side of it.
+    #: Middle of the chamber along the beams; its layers reach half_length to either side of it, moved by z_shift.
     z_centre: float = quantity("cm", "[-1000, 1000]", default=0.0)
     #: Factor on the resolutions of hits (chamber and silicon), through which a published resolution is reached.
     resolution_scale: float = quantity("", "(0, 100]", default=1.0)
