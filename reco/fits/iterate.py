@@ -30,6 +30,8 @@ CONVERGED, NOT_CONVERGED, SINGULAR = 0, 1, 3
 TOLERANCE = 1e-9
 #: Largest change of chi2 in the last step, relative to 1 + chi2; what is left to go is smaller by another two orders.
 CHI2_TOLERANCE = 1e-8
+#: Steps are whole in the first eight, then halved in every second eight: what jumps to and fro calms down.
+_ROUND = 8
 
 
 @kernel
@@ -93,17 +95,17 @@ def distance(t: Tables, d: Floats, f: Floats, start: Floats, a: Floats, g: Float
 
 
 @kernel
-def update(t: Tables, w: Floats, start: Floats, a: Floats, x: Floats) -> None:
-    """Move the parameters by one step; x holds the multipliers and minus the change of the unmeasured parameters."""
+def update(t: Tables, w: Floats, start: Floats, a: Floats, x: Floats, part: float) -> None:
+    """Move the parameters by a part of a step; x holds multipliers and minus the change of unmeasured parameters."""
     n = t.constraint.size
     for b in range(t.block_first.size):
         for q in range(t.block_first[b], t.block_first[b] + t.block_size[b]):
             shift = 0.0
             for c in range(n):
                 shift += w[q, c] * x[c]
-            a[q] = start[q] - shift
+            a[q] += part * (start[q] - shift - a[q])
     for u in range(t.unmeasured.size):
-        a[t.unmeasured[u]] -= x[n + u]
+        a[t.unmeasured[u]] -= part * x[n + u]
 
 
 @kernel
@@ -174,7 +176,7 @@ def fit_stage(
             for c in range(size):
                 g[c] *= scale[c]
             change = abs(chi2 - before)
-            update(t, w, start[i], a[i], g)
+            update(t, w, start[i], a[i], g, 0.5 if step // _ROUND % 2 == 1 else 1.0)
         for q in range(n_particles):
             for c in range(4):
                 momentum[i, q, c] = p[q, c]

@@ -2,7 +2,7 @@
 
 import math
 
-from ...arrays import Floats, Ints
+from ...arrays import Floats
 from ...kernel import kernel
 from .tables import FLIGHT, Tables
 
