@@ -1,4 +1,4 @@
-"""Vertex fits, prompt and displaced, with beam spot and with flight, on toys whose helices know their point of origin."""
+"""Vertex fits, prompt and displaced, with beam spot and with flight, on toys that know their point of origin."""
 
 import numpy as np
 import pytest
