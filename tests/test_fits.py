@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from besfast.constants import M_MU, M_PI, M_PI0
 from besfast.reco.fits import FourMomentum, KinematicFit, Mass, Missing, Momenta, Photon, RecoilMass, Track, Vertex
-from besfast.reco.fits.iterate import CONVERGED, NOT_CONVERGED, SINGULAR
+from besfast.reco.fits.iterate import CONVERGED, NOT_CONVERGED, SINGULAR, fit_stage
 from besfast.reco.fits.layout import layout
 from besfast.reco.fits.linear import factorise, solve
 from besfast.reco.fits.probability import chi2_probability
-from besfast.reco.fits.rows import evaluate
+from besfast.reco.fits.rows import constraint_rows
 from besfast.reco.kinematic_fit import fit_missing_photon
 from scipy import stats
 from scipy.optimize import minimize
@@ -241,7 +241,7 @@ def test_gradients_agree_with_differences():
         p, j = np.zeros((n_particles, 4)), np.zeros((n_particles, 4, 6))
         x, jx = np.zeros((n_particles, 3)), np.zeros((n_particles, 3, 6))
         f, d = np.zeros(n_constraints), np.zeros((n_constraints, tables.n_parameters))
-        evaluate(tables, a, p, j, x, jx, f, d)
+        constraint_rows(tables, a, p, j, x, jx, f, d)
         return f, d
 
     for a in values[:10]:
@@ -283,6 +283,18 @@ def test_result_does_not_depend_on_the_other_events():
     ).fit()
     for name in ("chi2", "momentum", "covariance", "pulls", "iterations"):
         assert np.array_equal(getattr(whole, name)[50:60], getattr(part, name), equal_nan=True)
+
+
+def test_plain_python_gives_the_same_bits():
+    _, particles = measured(60, 22)
+    tables, values, packed, flights = layout([*particles[:3], Missing()], [FOUR, Mass((2, 3), M_PI0)], 1.0)
+    n, results = 5, []
+    for run in (fit_stage, getattr(fit_stage, "py_func", fit_stage)):
+        a, pulls, momentum = values[:n].copy(), np.empty((n, values.shape[1])), np.empty((n, 4, 4))
+        covariance, summary, status = np.empty((n, 12, 12)), np.empty((n, 3)), np.empty(n, dtype=np.int32)
+        run(tables, n, flights, packed[:n], 50, values[:n], a, pulls, momentum, covariance, summary, status)
+        results.append((a, pulls, momentum, covariance, summary, status))
+    assert all(np.array_equal(*pair, equal_nan=True) for pair in zip(*results))
 
 
 def test_example_of_the_documentation():
