@@ -145,7 +145,7 @@ def test_radiated_photons_are_given_back():
     vectors, share, rng = radiative_pairs(4000, 47)
     radiated = vectors[2].copy()
     tracks = [smeared_track(rng, helix_of(v, q), M_E) for v, q in zip(vectors[:2], (-1.0, 1.0))]
-    radiated[share == 0] = np.array([0.0, 0.0, 0.001, 0.001])
+    radiated[share == 0] = np.array([0.0006, 0.0, 0.0008, 0.001])
     events = record(tracks, [smeared_photon(rng, radiated)])
     events = events._replace(photon_energy=np.where(share > 0, events.photon_energy, 0.0))
     recovered = recover_photons(events, M_E)

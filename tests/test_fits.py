@@ -100,7 +100,7 @@ def test_missing_particle_is_what_the_others_leave():
     assert np.allclose(recoil.momentum, result.momentum[:, :3], atol=1e-6)
     sigma = np.sqrt(np.einsum("nii->ni", recoil.covariance))
     difference = (recoil.covariance - result.covariance[:, :9, :9]) / sigma[:, :, None] / sigma[:, None, :]
-    assert np.abs(difference[result.chi2 < 20]).max() < 1e-5
+    assert np.abs(difference).max() < 1e-4
 
 
 def test_agrees_with_the_fast_fit_of_two_tracks():

@@ -35,7 +35,7 @@ def height(a: Floats, first: int, alpha: float, x: float, y: float) -> float:
 
 
 @kernel
-def crossing(a: Floats, one: int, two: int, alpha: float) -> tuple[float, float, float]:
+def tracks_meet(a: Floats, one: int, two: int, alpha: float) -> tuple[float, float, float]:
     """Return a point (x, y, z) [cm] near both tracks: where their circles meet.
 
     Of the two crossings it is the one of the closer heights; similar ones are decided for the one nearer to the beam
@@ -75,7 +75,7 @@ def start_vertices(t: Tables, a: Floats) -> None:
                         two = t.first[i] if one >= 0 and two < 0 else two
                         one = t.first[i] if one < 0 else one
         if two >= 0 and math.isnan(a[place]):
-            a[place], a[place + 1], a[place + 2] = crossing(a, one, two, t.alpha)
+            a[place], a[place + 1], a[place + 2] = tracks_meet(a, one, two, t.alpha)
     for c in range(t.constraint.size):
         if t.constraint[c] == VERTEX and t.axis[c] == 0:
             for i in range(t.kind.size):
