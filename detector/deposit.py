@@ -128,11 +128,11 @@ def visible_energy(
 
 @stage
 def reach_stage(
-    u: Floats, length: Floats, constants: DepositParameters, path_factor: Floats, interacts: Floats
+    u: Floats, kind: Ints, length: Floats, constants: DepositParameters, path_factor: Floats, interacts: Floats
 ) -> None:
     """Shorten paths per depth to the place of the interaction, at -length ln(u); 1 where there is one, else 0."""
     for i in range(np.uint64(u.size)):
-        place = -length[i] * log(u[i]) / constants.depth
+        place = -length[kind[i]] * log(u[i]) / constants.depth
         inside = place < path_factor[i]
         interacts[i] = 1.0 if inside else 0.0
         path_factor[i] = place if inside else path_factor[i]

@@ -28,7 +28,7 @@ LOWEST, N_MOMENTA, N_NODES = 0.1, 40, 257
 _N_KINDS = 9
 _PER_LN, _LN_LOWEST = 8.656170245333781, -2.302585092994046
 _SHOWERS = 8192
-#: Nodes with fewer showers beyond them continue the line through the two nodes that have this many, and five times it.
+#: Deviates of nodes with fewer showers beyond are continued from the core.
 _LEAST = 8
 _SCALE = 6.0
 _MODES = _N_KINDS * N_MOMENTA * N_NODES
@@ -109,9 +109,7 @@ def emc_deviate_stage(
     `table` is that of `emc_quantile_table`.
     """
     for i in range(np.uint64(p.size)):
-        chi[i] = emc_deviate(
-            p[i], energy[i], path_factor[i], cosine[i], charge[i], hypothesis, table, constants
-        )
+        chi[i] = emc_deviate(p[i], energy[i], path_factor[i], cosine[i], charge[i], hypothesis, table, constants)
 
 
 @stage
@@ -142,6 +140,11 @@ def emc_quantile_table(card: Card) -> Floats:
         ionisation_stage(momenta, heavy, np.ones(N_MOMENTA), ionisation_parameters(card), losses)
         modes[h] = np.minimum(losses[0], kinetic[h])
     table = np.empty((_N_KINDS, N_MOMENTA, N_NODES))
+    node = np.minimum(np.arange(N_NODES) / (N_NODES - 1.001), 0.999)
+    node = np.maximum(node, 0.001)
+    side = np.abs(2.0 * node - 1.0)
+    of_electrons = np.where(node < 0.5, -1.0, 1.0) * _SCALE * side / (1.0 - side)
+    of_deposits = node / (1.0 - node)
     for i, p in enumerate(momenta):
         for kind in range(_N_KINDS):
             h = kind // 2 if kind < 2 else (MUON if kind == 2 else PION + (kind - 3) // 2)
@@ -151,7 +154,7 @@ def emc_quantile_table(card: Card) -> Floats:
                 x = 0.5 + 0.5 * y / (np.abs(y) + _SCALE)
             else:
                 x = energy / (energy + modes[h, i])
-            table[kind, i] = _deviates(x)
+            table[kind, i] = _deviates(x, of_electrons if kind < 2 else of_deposits)
     flat = np.concatenate([table.ravel(), modes.ravel(), kinetic.ravel()])
     flat.flags.writeable = False
     return flat
@@ -168,9 +171,9 @@ def _energies(kind: int, p: float, mass: float, draws: tuple[Floats, ...], card:
     energy = np.empty(n)
     if kind < 2:
         arriving, cosine = np.full(n, p), np.full(n, _cosine(kind, card))
-        energy_stage(
-            arriving, cosine, u1, g1, ELECTRON_SHOWER, leakage_table(card.emc), parameters(card), energy
-        )
+        scratch = np.empty(n), np.empty(n), np.empty(n)
+        table, crystals = leakage_table(card.emc), parameters(card)
+        energy_stage(arriving, cosine, u1, g1, ELECTRON_SHOWER, table, crystals, scratch, energy)
         return energy
     momentum, masses, path = np.full(n, p), np.full(n, mass), np.ones(n)
     losses = tuple(np.empty(n) for _ in range(4))
@@ -182,33 +185,31 @@ def _energies(kind: int, p: float, mass: float, draws: tuple[Floats, ...], card:
     kinds, interacts, shape = deposit.hadron_kinds(card.emc.hadron), np.empty(n), np.empty(n, dtype=np.int64)
     which = np.full(n, kind - 3)
     rules = deposit.parameters(card)
-    deposit.reach_stage(u1, kinds.length[which], rules, path, interacts)
+    deposit.reach_stage(u1, which, kinds.length, rules, path, interacts)
     ionisation_stage(momentum, masses, path, constants, losses)
     columns = momentum, masses, which, interacts, losses, (g1, g2, u2, u3)
-    table = deposit.hadron_table(card.emc.hadron)
-    deposit.hadron_stage(*columns, kinds, table, rules, constants, energy, shape)
+    quantiles = deposit.hadron_table(card.emc.hadron)
+    deposit.hadron_stage(*columns, kinds, quantiles, rules, constants, energy, shape)
     return energy
 
 
-def _deviates(x: Floats) -> Floats:
-    """Return the normal deviates at the nodes of the coordinate, from a sample of it."""
+def _deviates(x: Floats, energy: Floats) -> Floats:
+    """Return the normal deviates at the nodes of the coordinate, from a sample of it.
+
+    `energy` is that of the nodes in any linear unit. Where too few showers are beyond, deviates grow as in the core:
+    in units of the distance between median and one standard deviation.
+    """
     node = (np.minimum(np.maximum(x, 0.0), 1.0) * (N_NODES - 1.001)).astype(np.int64)
     below = np.concatenate([[0.0], np.cumsum(np.bincount(node, minlength=N_NODES - 1))[: N_NODES - 1]])
     total = float(len(x))
     z = normal_quantile((np.minimum(np.maximum(below, 0.5), total - 0.5)) / total)
-    z = _straight_on(z, total - below)
-    return _straight_on(z[::-1], below[::-1])[::-1]
-
-
-def _straight_on(z: Floats, beyond: Floats) -> Floats:
-    """Continue deviates along a line where too few showers are beyond."""
-    last = int(np.flatnonzero(beyond >= _LEAST)[-1])
-    before = int(np.flatnonzero(beyond >= 5 * _LEAST)[-1])
-    before = min(before, last - 1)
-    slope = (z[last] - z[before]) / (last - before)
-    result = z.copy()
-    result[last + 1 :] = z[last] + slope * np.arange(1, len(z) - last)
-    return result
+    ranks = np.sort(x)[[int(0.158655 * total), int(0.5 * total), int(0.841345 * total)]]
+    low, middle, high = np.interp(ranks * (N_NODES - 1.001), np.arange(N_NODES), energy)
+    last = int(np.flatnonzero(total - below >= _LEAST)[-1])
+    first = int(np.flatnonzero(below >= _LEAST)[0])
+    z[last + 1 :] = z[last] + (energy[last + 1 :] - energy[last]) / max(high - middle, 1e-6)
+    z[:first] = z[first] + (energy[:first] - energy[first]) / max(middle - low, 1e-6)
+    return z
 
 
 def normal_quantile(probability: Floats) -> Floats:

@@ -116,6 +116,23 @@ def time_stage(
 
 
 @stage
+def neutral_stage(kind: Ints, first: int, path: Floats) -> None:
+    """Take the ionisation path from neutral hadrons, whose kinds are from `first` on."""
+    for i in range(np.uint64(path.size)):
+        path[i] = 0.0 if kind[i] >= first else path[i]
+
+
+@stage
+def odd_stage(
+    x: Floats, y: Floats, z: Floats, stop: Floats, radius: float, far: tuple[float, float], odd: Floats
+) -> None:
+    """Fill 1 for particles that end before a radius [cm] or begin behind it or the planes at -far and far, else 0."""
+    for i in range(np.uint64(odd.size)):
+        outside = (x[i] * x[i] + y[i] * y[i] > radius * radius) | (z[i] > far[1]) | (z[i] < -far[0])
+        odd[i] = 1.0 if outside | (stop[i] < radius) else 0.0
+
+
+@stage
 def order_stage(place: Ints, row: Ints, cursor: Ints, order: Ints) -> None:
     """Fill the order of showers by event: `place` is each particle's shower, -1 without; `cursor` begins at offsets."""
     for k in range(np.uint64(place.size)):

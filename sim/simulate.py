@@ -77,9 +77,7 @@ def simulate(truth: TruthEvents, card: Card | str | Path = "besiii", *, seed: in
         event_sqrt_s=truth.event_sqrt_s,
         process=truth.process,
         **_track_columns(particles, charged, species, tracks, triggered, card, k0, k1),
-        **shower_columns(
-            particles, charged, species, tracks, radiated, truth.number, triggered, card, k0, k1
-        ),
+        **shower_columns(particles, charged, species, tracks, radiated, truth.number, triggered, card, k0, k1),
         processes=truth.processes,
         frame="lab",
         sqrt_s=truth.sqrt_s,
