@@ -71,9 +71,8 @@ def hadron_kinds(hadron: EmcHadron) -> HadronKinds:
     kinds.length[:] = hadron.interaction_length
     kinds.length[KAON_PLUS] *= hadron.kaon_plus_factor
     kinds.exchange[[PION_PLUS, PION_MINUS]] = hadron.charge_exchange_plus, hadron.charge_exchange_minus
-    # kaons and protons exchange charge as pions of their sign
-    kinds.exchange[[KAON_PLUS, PROTON_PLUS]] = hadron.charge_exchange_plus
-    kinds.exchange[[KAON_MINUS, PROTON_MINUS]] = hadron.charge_exchange_minus
+    # kaons as pions of their sign; baryons keep theirs
+    kinds.exchange[[KAON_PLUS, KAON_MINUS]] = hadron.charge_exchange_plus, hadron.charge_exchange_minus
     for kind in (PROTON_MINUS, ANTINEUTRON):
         kinds.length[kind] *= hadron.antibaryon_factor
         kinds.annihilation[kind] = 2.0 * M_P if hadron.annihilation else 0.0

@@ -74,7 +74,7 @@ def emc_deviate(
     hadron = np.uint64(2) * hypothesis - np.uint64(1) + negative
     lepton = np.uint64(2) if is_muon else (np.uint64(1) if endcap else np.uint64(0))
     kind = lepton if is_electron | is_muon else hadron
-    seen = energy if energy == energy else 0.0
+    seen = min(energy, 1e6) if energy == energy else 0.0
     node = np.uint64(_MODES) + hypothesis * np.uint64(N_MOMENTA) + i
     mode: float = table[node] + f * (table[node + _ONE] - table[node])
     kinetic_node = node + np.uint64(5 * N_MOMENTA)

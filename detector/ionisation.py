@@ -18,8 +18,8 @@ from .material import CAESIUM_IODIDE
 
 _LN10 = 2.302585092994046
 _STEPS = 4
-#: Nodes of the packaged quantiles: kappa = 0.001 2^k, beta^2 = 0.2 and 1, normal deviates -5 to 5 in steps of 1/8.
-_LN_KAPPA, _PER_LN_KAPPA, N_KAPPA = -6.907755278982137, 1.4426950408889634, 19
+#: Nodes of the packaged quantiles: kappa = 0.001 2^(k / 2), beta^2 = 0.2 and 1, normal deviates -5 to 5 in steps of 1/8.
+_LN_KAPPA, _PER_LN_KAPPA = -6.907755278982137, 2.8853900817779268
 _QUANTILES, _PER_DEVIATE, _LARGEST = 81, 8.0, 5.0
 _BETA2_LOW, _PER_BETA2 = 0.2, 1.25
 _ONE = np.uint64(1)
@@ -96,10 +96,10 @@ def ionisation(
     kinetic = p * p / (math.sqrt(p * p + mass * mass) + mass)
     left = kinetic
     step = constants.scale * path_factor / _STEPS
-    width = max(constants.width * path_factor, 1e-12)
+    width = constants.width * path_factor
     for _ in range(_STEPS):
         bg2 = left * (left + 2.0 * mass) / (mass * mass)
-        left = max(left - step * loss_bracket(bg2, mass, width, constants), 0.0)
+        left = max(left - step * loss_bracket(bg2, mass, max(width, 1e-12), constants), 0.0)
     bg2 = max(p * p / (mass * mass), 0.09)
     beta2 = bg2 / (1.0 + bg2)
     xi = width / beta2

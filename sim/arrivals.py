@@ -164,7 +164,8 @@ def _tracks(
     first, muons, hadrons, last = at.electrons.start, at.muons.start, at.hadrons.start, at.neutral.start
     seen.theta[first:last], seen.phi[first:last] = tracks.impact_theta, tracks.impact_phi
     inner = slice(muons - first, None)
-    seen.path_factor[muons:last], seen.p[muons:last] = tracks.path_factor[inner], tracks.p[inner]
+    path = tracks.path_factor[inner]
+    seen.path_factor[muons:last], seen.p[muons:last] = np.where(path == path, path, 1.0), tracks.p[inner]
     seen.mass[muons:last] = MASSES[species[inner]]
     inner = slice(hadrons - first, None)
     seen.kind[hadrons:last] = 2 * (species[inner] - PION) + (particles.charge[charged[inner]] < 0.0)

@@ -36,9 +36,10 @@ def merge_stage(
 
 @stage
 def cosine_stage(theta: Floats, cosine: Floats) -> None:
-    """Fill cos(theta)."""
+    """Fill cos(theta), 2 where theta is not a number: beyond all crystals, so that nothing is seen."""
     for i in range(np.uint64(theta.size)):
-        _, cosine[i] = sincos(theta[i])
+        _, c = sincos(theta[i])
+        cosine[i] = c if theta[i] == theta[i] else 2.0
 
 
 @stage
@@ -55,10 +56,9 @@ def draw_stage(
 
 @stage
 def accept_stage(cosine: Floats, chance: Floats, constants: emc.EmcParameters, energy: Floats) -> None:
-    """Set the energy of what meets no crystals, or curls up before (cosine not a number), to zero."""
+    """Set the energy of what meets no crystals to zero."""
     for i in range(np.uint64(energy.size)):
-        hit = (chance[i] < emc.acceptance(cosine[i], constants)) & (cosine[i] == cosine[i])
-        energy[i] = energy[i] if hit else 0.0
+        energy[i] = energy[i] if chance[i] < emc.acceptance(cosine[i], constants) else 0.0
 
 
 @stage

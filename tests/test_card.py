@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
-from besfast.geometry import sections, subdetectors
+from besfast.geometry import calorimeter, sections, subdetectors
 from besfast.geometry.card import card_hash, card_names, card_text, load_card
 from besfast.schema import SchemaError, Section
 
@@ -123,10 +123,9 @@ def test_values_are_checked_without_a_file():
 
 
 def test_every_field_has_a_unit_or_is_a_part():
-    kinds = {
-        kind for room in (sections, subdetectors) for kind in vars(room).values() if dataclasses.is_dataclass(kind)
-    }
-    assert len(kinds - {Section}) == 19
+    rooms = (sections, subdetectors, calorimeter)
+    kinds = {kind for room in rooms for kind in vars(room).values() if dataclasses.is_dataclass(kind)}
+    assert len(kinds - {Section}) == 23
     for kind in kinds - {Section}:
         hints = typing.get_type_hints(kind)
         for field in dataclasses.fields(kind):

@@ -5,7 +5,22 @@ import re
 
 import numpy as np
 import pytest
-from besfast.detector import dedx, deposit, emc, material, muc, muc_depth, tof, track_table
+from besfast.detector import (
+    dedx,
+    deposit,
+    emc,
+    emc_background,
+    emc_identification,
+    emc_response,
+    emc_shape,
+    ionisation,
+    leakage,
+    material,
+    muc,
+    muc_depth,
+    tof,
+    track_table,
+)
 from besfast.detector.muc_table import muc_table
 from besfast.geometry.card import load_card
 from besfast.kernel import BLOCK, JIT
@@ -13,7 +28,7 @@ from besfast.reco import kinematic_fit, pid
 from besfast.reco import showers as matching
 from besfast.reco import tracks as measured
 from besfast.rng import DEDX_STREAM
-from besfast.sim import counters, particles, showers, simulate, tracks
+from besfast.sim import counters, particles, shower_stages, simulate, tracks
 from besfast.sim.radiative import hard_frame, radiation
 from besfast.sim.radiative.phase_space import Region
 
@@ -25,6 +40,9 @@ KEYS = np.arange(N, dtype=np.uint64)
 FLAGS = np.zeros(N, dtype=bool)
 SCRATCH = np.full(tracks.ROWS * BLOCK, 0.5)
 EMC, DEDX, TOF, DEPOSIT = emc.parameters(CARD), dedx.parameters(CARD), tof.parameters(CARD), deposit.parameters(CARD)
+MIP, SHAPES = ionisation.ionisation_parameters(CARD), emc_shape.shape_parameters(CARD)
+NOISE, KINDS = emc_background.background_parameters(CARD), np.zeros(N, dtype=np.int64)
+FOUR = (X, X, X, X)
 GAP = ((170.0, 3.0, 0.0), (210.0, 4.0, 0.0))
 MUC, MUC_TABLE = muc.parameters(CARD), muc_table(CARD)
 TABLE = track_table.track_table(CARD)
@@ -60,21 +78,26 @@ VECTOR = {
     dedx.dedx_stage: (X, X, X, X, X, X, DEDX, X),
     emc.track_impact_stage: (X, X, X, X, X, EMC, X, X, X),
     emc.photon_impact_stage: (X, X, X, X, X, X, EMC, X, X),
-    emc.energy_stage: (X, X, X, EMC, X),
+    emc_response.start_stage: (X, X, X, 1, EMC, X, X, X),
+    emc_response.smear_stage: (X, X, X, X, X, EMC, X),
     emc.shower_sigma_stage: (X, X, EMC, X, X, X),
-    deposit.ionisation_stage: (X, X, X, X, X, DEPOSIT, X),
-    showers.merge_stage: (X, X, X, X, 0.1, X, X),
-    showers.accept_stage: (K, K, KEYS, KEYS, K, X, EMC, X),
-    showers.draw_energy_stage: (K, K, KEYS, KEYS, K, X, X, X),
-    showers.draw_position_stage: (K, K, KEYS, KEYS, K, X, X, X),
-    showers.draw_ionisation_stage: (K, K, KEYS, KEYS, X, X),
-    showers.place_stage: (1.0, X, X, X, X, X, X),
+    ionisation.ionisation_stage: (X, X, X, MIP, FOUR),
+    emc_shape.shape_stage: (KINDS, X, X, SHAPES, X, X),
+    emc_background.background_stage: (K, K, KEYS, KEYS, NOISE, EMC, X, X, X, X),
+    emc_background.angle_stage: (X, X),
+    shower_stages.merge_stage: (X, X, X, X, 0.1, X, X),
+    shower_stages.cosine_stage: (X, X),
+    shower_stages.draw_stage: (K, K, KEYS, KEYS, X, X, X, X),
+    shower_stages.draw_hadron_stage: (K, K, KEYS, KEYS, X, X, X, X),
+    shower_stages.draw_position_stage: (K, K, KEYS, KEYS, X, X, X, X),
+    shower_stages.place_stage: (1.0, X, X, X, X, X, X),
+    shower_stages.time_stage: (X, X, X, X, (1.0, 1.0), EMC, X),
+    shower_stages.odd_stage: (X, X, X, X, 94.0, (139.0, 139.0), X),
     measured.momentum_stage: (X, X, X, X, X, X),
     measured.good_stage: (X, X, X, np.ones(3), FLAGS),
     matching.direction_stage: (X, X, X, X, X),
     pid.dedx_chi_stage: (X, X, X, X, 0.1, DEDX, X),
     pid.tof_chi_stage: (X, X, X, X, 0.1, X),
-    pid.emc_chi_stage: (X, X, X, X, 0.1, DEPOSIT, EMC, X),
     muc.path_stage: (X, MUC, KEYS, X, X, X),
     muc.draw_stage: (K, K, KEYS, KEYS, MUC, X, X, X, X),
     muc.kind_stage: (KEYS, X, KEYS, X, X),
@@ -94,7 +117,16 @@ VECTOR = {
 #: Stages that read a table at a computed place: the compiler cannot know that their results do not overlap with it.
 GATHERS = {
     track_table.interpolate_rows_stage: (TABLE.values, KEYS, X, X, SCRATCH),
-    deposit.hadron_stage: (K, K, KEYS, KEYS, X, X, X, X, deposit.hadron_table(CARD), DEPOSIT, X),
+    emc_response.contained_stage: (X, X, X, 1, leakage.leakage_table(CARD.emc), EMC, X, X),
+    ionisation.deposit_stage: (X, X, FOUR, X, X, ionisation.vavilov_table(), MIP, X),
+    deposit.hadron_stage: (
+        *(X, X, KINDS, X, FOUR, FOUR, deposit.hadron_kinds(CARD.emc.hadron)),
+        *(deposit.hadron_table(CARD.emc.hadron), DEPOSIT, MIP, X, KINDS),
+    ),
+    emc_identification.emc_deviate_stage: (
+        *(X, X, X, X, X, K),
+        *(emc_identification.emc_quantile_table(CARD), EMC, X),
+    ),
     muc.threshold_stage: (MUC_TABLE, KEYS, X, K, X),
 }
 

@@ -251,8 +251,8 @@ def test_no_two_ingredients_share_a_counter(run_python):
 import collections, inspect
 import numpy as np
 from besfast import rng
-from besfast.detector import deposit, material, muc
-from besfast.sim import counters, particles, showers, simulate, tracks
+from besfast.detector import bremsstrahlung, emc_background, muc
+from besfast.sim import counters, particles, shower_stages, simulate, tracks
 from besfast.event import TruthEvents, empty_columns
 
 used = collections.defaultdict(set)
@@ -261,7 +261,7 @@ def words(k0, k1, event, particle, stream, block):
     frame = inspect.currentframe().f_back
     used[int(event), int(particle), int(stream), int(block)].add((frame.f_code.co_filename, frame.f_code.co_name))
     return original(k0, k1, event, particle, stream, block)
-for module in (simulate, particles, tracks, counters, showers, material, deposit, muc):
+for module in (simulate, particles, tracks, counters, shower_stages, bremsstrahlung, emc_background, muc):
     module.words = words
 n = 5
 pdg = np.array([11, 13, 211, 2212, 22], dtype=np.int32)
