@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from ..constants import ELECTRON, HYPOTHESIS_MASSES, KAON, MUON, PION, PROTON
 from ..detector import dedx, emc, muc, tof
-from ..detector.emc_identification import emc_deviate_stage, emc_quantile_table
+from ..detector.emc_identification import emc_deviate_stage
+from ..detector.emc_quantiles import emc_quantile_table
 from ..detector.muc_depth import expected_depth_stage
 from ..detector.muc_table import muc_table
 from ..elementary import erfc, exp

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from besfast.constants import HYPOTHESIS_MASSES, M_MU, M_P, M_PI, MUON, PION
-from besfast.detector import deposit, emc, emc_background, emc_identification, emc_response, emc_shape, ionisation
+from besfast.detector import deposit, emc, emc_background, emc_identification, emc_quantiles, emc_response, emc_shape, ionisation
 from besfast.detector import leakage
 from besfast.geometry.card import load_card
 from besfast.rng import key
@@ -333,7 +333,7 @@ def test_nothing_comes_from_outside():
 
 # --- identification -------------------------------------------------------------------------------------------------
 
-IDENTIFICATION = emc_identification.emc_quantile_table(BESIII)
+IDENTIFICATION = emc_quantiles.emc_quantile_table(BESIII)
 
 
 def deviates(energy, p, hypothesis, charge=1.0, cosine=0.3):
@@ -372,7 +372,7 @@ def test_deviates_far_from_the_hypothesis():
 
 def test_normal_quantiles():
     u = np.array([1e-4, 0.02, 0.3, 0.5, 0.9, 0.9999])
-    assert np.allclose(emc_identification.normal_quantile(u), stats.norm.ppf(u), atol=1e-3)
+    assert np.allclose(emc_quantiles.normal_quantile(u), stats.norm.ppf(u), atol=1e-3)
 
 
 def test_electron_coordinate():

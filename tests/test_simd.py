@@ -11,6 +11,7 @@ from besfast.detector import (
     emc,
     emc_background,
     emc_identification,
+    emc_quantiles,
     emc_response,
     emc_shape,
     ionisation,
@@ -125,7 +126,7 @@ GATHERS = {
     ),
     emc_identification.emc_deviate_stage: (
         *(X, X, X, X, X, K),
-        *(emc_identification.emc_quantile_table(CARD), EMC, X),
+        *(emc_quantiles.emc_quantile_table(CARD), EMC, X),
     ),
     muc.threshold_stage: (MUC_TABLE, KEYS, X, K, X),
 }
