@@ -13,14 +13,12 @@ from .analysis.bump_hunt.scan import ScanResult, scan
 from .analysis.bump_hunt.templates import interpolate_shape
 from .analysis.bump_hunt.toys import fitted_background, scan_toys
 from .analysis.channel import LEPTONS, ChannelInput
-from .analysis.fine_bins import summed
 from .analysis.search_card import BumpHuntOptions, Search
-from .analysis.spectrum import Bins, Spectrum, search_bins
+from .analysis.spectrum import Bins, Spectrum
 from .arrays import Floats
-from .couplings import mixing_factor
+from .couplings import mixing_definition_factor, mixing_factor
 from .dark_photon import hadronic_ratio_error, width_ratio
-from .event import CHANNELS
-from .limit_inputs import Corrections
+from .limit_inputs import Corrections, pions_in
 from .rng import derive_seed
 from .signals import fitted_shapes
 
@@ -81,25 +79,6 @@ def at_masses(bins: Bins, values: Floats, masses: Floats) -> Floats:
     return found
 
 
-def narrow_spectra(fine: Floats, search: Search) -> dict[str, Spectrum]:
-    """Return the spectra of counts (n_channels, n_fine) in all narrow bins, without those in the gap."""
-    edges = search.fine_edges()
-    every, kept = search_bins(edges, None), search_bins(edges, search.spectrum.gap)
-    at = np.searchsorted(every.mass_low, kept.mass_low - 1e-9)
-    return {channel: Spectrum(kept, fine[c, at], channel) for c, channel in enumerate(CHANNELS)}
-
-
-def pions_in(corrections: Corrections, search: Search, bins: Bins) -> Floats | None:
-    """Return the expected pion pairs, smooth in mass, in bins outside the gap: those of the tables or narrow ones."""
-    if corrections.pions is None:
-        return None
-    values, edges = corrections.pions, search.fine_edges()
-    if bins.width[0] > 1.5 * (edges[1] - edges[0]):
-        edges = search.spectrum.edges()
-        values = summed(values, edges.size - 1)
-    return np.asarray(values[np.searchsorted(edges[:-1], bins.mass_low - 1e-9)])
-
-
 def hunt_channels(
     spectra: dict[str, Spectrum],
     inputs: list[ChannelInput],
@@ -114,17 +93,19 @@ def hunt_channels(
     curve is the QED yield: N_B = (fit - pions) x annihilation fraction. The signal per epsilon^2 is formula (1)
     without containment, dN_B/dm / (2 N_f alpha / (3 pi m)).
 
-    Nuisances: `hadronic_ratio` (R in N_f, one for both channels), `annihilation_fraction` (ee), `pion_subtraction`
-    (mumu, their number in N_B) and the mass resolution of each channel, data against simulation and the size of the
-    simulated samples. Pions are an additive component of the mumu spectrum with their relative error.
+    Nuisances: `hadronic_ratio` (R in N_f, one for both channels), `background_subtraction` (mumu: pions and neglected
+    backgrounds in N_B), `annihilation_fraction` (ee, its neglected backgrounds with it) and the mass resolution of each
+    channel, data against simulation and the size of the simulated samples. Pions are an additive component of the mumu
+    spectrum with their relative error.
     """
     bins = spectra[inputs[0].channel].bins
     masses = mass_grid(bins, options.step)
+    definition = mixing_definition_factor(masses, search.limit.epsilon_definition)
     channels = []
     for one in inputs:
         name, wide = one.channel, one.bins
         window = options.mumu if name == "mumu" else options.ee
-        samples = corrections.signals[name]
+        samples, scale = corrections.signals[name], search.signal.resolution_scale(name)
         pions = pions_in(corrections, search, wide) if name == "mumu" else None
         n_b = (one.background.fitted - (0.0 if pions is None else pions)) * one.annihilation_fraction
         try:
@@ -133,11 +114,13 @@ def hunt_channels(
             raise ValueError(f"{name}: {error}") from None
         n_f = width_ratio(masses, LEPTONS[name])
         errors = {"hadronic_ratio": hadronic_ratio_error(masses) / n_f}
+        neglected = one.neglected * one.annihilation_fraction / n_b
         if name == "ee":
             relative = one.annihilation_fraction_error / one.annihilation_fraction
-            errors["annihilation_fraction"] = np.interp(masses, wide.centre, relative)
-        elif pions is not None:
-            errors["pion_subtraction"] = np.interp(masses, wide.centre, one.pipi_error / n_b)
+            errors["annihilation_fraction"] = np.interp(masses, wide.centre, np.hypot(relative, neglected))
+        else:
+            pion_error = 0.0 if pions is None else one.pipi_error / n_b
+            errors["background_subtraction"] = np.interp(masses, wide.centre, np.hypot(pion_error, neglected))
         centre = 0.5 * (search.spectrum.edges()[1:] + search.spectrum.edges()[:-1])
         simulated = np.interp(
             masses, centre, corrections.resolution[name].sigma() / corrections.resolution[name].values
@@ -149,8 +132,8 @@ def hunt_channels(
                 name,
                 bins,
                 spectra[name].counts,
-                per_gev / mixing_factor(masses, n_f, 1.0),
-                interpolate_shape(masses, samples.masses, fitted_shapes(samples, jobs)),
+                per_gev / (mixing_factor(masses, n_f, 1.0) * definition),
+                interpolate_shape(masses, samples.masses, fitted_shapes(samples, jobs, scale)),
                 half_width=window.half_width,
                 order=window.order,
                 component=component,

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from .card_verbs import add_card
 from .limit_options import add_export, add_spectrum_options
 from .sim.processes.options import OPTIONS
 
@@ -89,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     _convert(verbs)
     _validate(verbs)
     _inspect(verbs)
-    _card(verbs)
+    add_card(verbs)
     return parser
 
 
@@ -246,6 +247,20 @@ def _validate(verbs: Any) -> None:
     _seed(statistics)
     _common(statistics, output=False)
 
+    detector = what.add_parser(
+        "detector",
+        help="the simulated detector beside published numbers, and the effect of each of its ingredients",
+        description="Write comparisons.csv, comparisons.md, ingredients.csv, the page detector_validation.md and "
+        "figures; exit code 1 if any row is off.",
+    )
+    detector.add_argument("--out", default="besfast-validation", metavar="DIR", help="folder (default: %(default)s)")
+    detector.add_argument("--card", default="besiii", metavar="NAME|PATH", help="detector card (default: %(default)s)")
+    detector.add_argument("--targets", metavar="NAME", help="card whose published numbers count (default: its own)")
+    detector.add_argument("--quick", action="store_true", help="samples eight times smaller")
+    detector.add_argument("--no-ingredients", action="store_true", help="leave out the effect of each ingredient")
+    _seed(detector)
+    _common(detector, output=False)
+
     backgrounds = what.add_parser(
         "backgrounds",
         help="what the search neglects: toys and bounds per process and channel",
@@ -266,12 +281,3 @@ def _validate(verbs: Any) -> None:
 def _inspect(verbs: Any) -> None:
     verb = verbs.add_parser("inspect", help="what a file holds: columns, units, provenance")
     verb.add_argument("input", metavar="FILE")
-
-
-def _card(verbs: Any) -> None:
-    verb = verbs.add_parser("card", help="detector cards")
-    actions = verb.add_subparsers(dest="action", required=True, metavar="ACTION")
-    actions.add_parser("list", help="the packaged cards")
-    for action, sentence in (("show", "print a card"), ("check", "check a card")):
-        one = actions.add_parser(action, help=sentence)
-        one.add_argument("name", metavar="NAME|PATH")

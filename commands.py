@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import exchange, store
+from .card_verbs import card
 from .checks import check_output
 from .event import concatenate
 from .file_verbs import convert, inspect
@@ -183,7 +183,7 @@ def limit(options: argparse.Namespace) -> None:
     """Write limits from selected events or a measured spectrum."""
     from .analysis.search_card import load_search
     from .analysis.spectrum import read_spectra
-    from .limit_inputs import spectra_of_selected
+    from .measured import measured_spectra, spectra_of_selected
     from .workflow import limits_of_spectra
 
     jobs = jobs_of(options)
@@ -194,7 +194,7 @@ def limit(options: argparse.Namespace) -> None:
     check_output(options.output, overwrite=options.overwrite)
     search, pions = load_search(options.search), True
     if Path(options.input).suffix == ".csv":
-        spectra = read_spectra(options.input)
+        spectra = measured_spectra(read_spectra(options.input), search)
     else:
         chunks, _ = _records(options, "SelectedEvents")
         if options.luminosity is None:
@@ -205,6 +205,7 @@ def limit(options: argparse.Namespace) -> None:
         spectra,
         search,
         output=options.output,
+        method=options.method or "paper",
         card=options.card,
         luminosity=options.luminosity,
         seed=options.seed,
@@ -213,7 +214,7 @@ def limit(options: argparse.Namespace) -> None:
         overwrite=options.overwrite,
         pions=pions,
     )
-    n = len(np.asarray(limits["combination"]))
+    n = len(np.asarray(limits["epsilon_up"]))
     say(options, f"{n} limits with search {search.name}, seed {options.seed} -> {options.output}")
 
 
@@ -242,18 +243,3 @@ def search(options: argparse.Namespace) -> None:
     )
     say(options, result.summary())
     say(options, f"seed {options.seed}, {time.perf_counter() - start:.0f} s -> {options.out}")
-
-
-def card(options: argparse.Namespace) -> None:
-    """List, print or check detector cards."""
-    from .geometry.card import card_hash, card_names, card_text, load_card
-
-    if options.action == "list":
-        for name in card_names():
-            print(f"{name:12s} {load_card(name).description}")
-        return
-    if options.action == "show":
-        sys.stdout.write(card_text(options.name))
-        return
-    checked = load_card(options.name)
-    print(f"{options.name}: good, card {checked.name}, sha256 {card_hash(checked)}")

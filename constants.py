@@ -21,6 +21,10 @@ M_PI = 0.13957039
 M_K = 0.493677
 M_P = 0.93827208816
 M_TAU = 1.77686
+M_PI0 = 0.1349768
+M_ETA = 0.547862
+M_K0 = 0.497611
+M_LAMBDA = 1.115683
 
 #: The order of the particle hypotheses in every array that has an axis of them.
 HYPOTHESES = ("e", "mu", "pi", "K", "p")

@@ -1,10 +1,9 @@
-"""Everything a search does beside its counting: bump hunt, spurious signals, the gain, a projection, the verdicts."""
+"""Everything a search does beside its counting: bump hunt, spurious signals, the gain, a projection."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .analysis.background_choice import ALLOWED_SPURIOUS, judge
 from .analysis.bump_hunt.model import build_model
 from .analysis.bump_hunt.scan import scan
 from .analysis.channel import ChannelInput
@@ -12,13 +11,14 @@ from .analysis.combination import Table
 from .analysis.hunt_tables import gain_table, hunt_table
 from .analysis.search_card import Search
 from .analysis.spectrum import Spectrum, counts_on, search_bins
+from .analysis.spurious_signal import ALLOWED_SPURIOUS
 from .arrays import Floats
-from .bump_hunt_inputs import Hunt, hunt, hunt_channels, narrow_spectra
+from .background_models import Templates
+from .bump_hunt_inputs import Hunt, hunt, hunt_channels
 from .event import CHANNELS
-from .expectations import PseudoData
 from .limit_inputs import Corrections
-from .samples import Producer, Sample
-from .spurious import Spurious, noise_free, spurious_signals
+from .samples import Producer
+from .spurious import Spurious, spurious_signals
 
 
 class Hunted(NamedTuple):
@@ -29,7 +29,6 @@ class Hunted(NamedTuple):
     gain: Table
     projection: Table
     spurious: Spurious
-    verdicts: dict[str, Any]
     note: str
 
     def report(self) -> dict[str, Any]:
@@ -37,7 +36,6 @@ class Hunted(NamedTuple):
         return {
             **self.hunt.report(),
             "note": self.note,
-            "verdicts": self.verdicts,
             "spurious_signal": self.spurious.report(),
             "allowed_spurious_signal": ALLOWED_SPURIOUS,
         }
@@ -57,49 +55,60 @@ class Hunted(NamedTuple):
                     f"expected epsilon from {low:g} to {high:g} GeV: single bins {counting:.3e}, "
                     f"bump hunt {better:.3e}, gain {self.gain['gain'][i]:.2f}"
                 )
-        for name, verdict in self.verdicts.items():
-            lines.extend(f"{name}: {reason}" for reason in verdict["reasons"])
         return lines
+
+
+def hunted_spectra(
+    producer: Producer,
+    spectra: dict[str, Spectrum],
+    narrow: dict[str, Spectrum] | None,
+    inputs: list[ChannelInput],
+    corrections: Corrections,
+) -> tuple[Hunt, str]:
+    """Return the bump hunt of spectra in narrow bins, or in those of the tables where no others are known; a note.
+
+    The search of the producer has a section bump_hunt.
+    """
+    search, jobs = producer.search, producer.jobs
+    options = search.bump_hunt
+    assert options is not None
+    given, note = narrow, ""
+    if given is None:
+        bins = search_bins(search.spectrum.edges(), search.spectrum.gap)
+        given = {name: Spectrum(bins, counts_on(one, bins), name) for name, one in spectra.items()}
+        note = f"measured spectra have bins of {1e3 * search.spectrum.bin_width:g} MeV: the bump hunt uses these"
+    masses, channels = hunt_channels(given, inputs, corrections, search, options, jobs)
+    return hunt(masses, channels, options, producer.seed, jobs), note
 
 
 def hunting(
     producer: Producer,
     spectra: dict[str, Spectrum],
+    narrow: dict[str, Spectrum] | None,
     inputs: list[ChannelInput],
     expected: Table,
     corrections: Corrections,
-    simulated: dict[str, Sample],
-    made: PseudoData | None,
-    external: set[str],
+    template: Floats,
+    wide: Templates,
 ) -> Hunted | None:
     """Return the bump hunt of a search on the same events as its counting; None where the search asks for none.
 
-    Without pseudo-data of its own (`made` None: a measured spectrum) it runs on the bins that it is given.
+    `narrow` are the counts in narrow bins where they are known. `template` and `wide` are the noise-free expectation
+    in narrow bins and in those of the tables.
     """
-    search, jobs = producer.search, producer.jobs
+    search = producer.search
     options = search.bump_hunt
     if options is None:
         return None
-    if made is not None:
-        given, note = narrow_spectra(made.fine, search), ""
-    else:
-        bins = search_bins(search.spectrum.edges(), search.spectrum.gap)
-        given = {name: Spectrum(bins, counts_on(one, bins), name) for name, one in spectra.items()}
-        note = f"measured spectra have bins of {1e3 * search.spectrum.bin_width:g} MeV: the bump hunt uses these"
-    masses, channels = hunt_channels(given, inputs, corrections, search, options, jobs)
-    found = hunt(masses, channels, options, producer.seed, jobs)
+    found, note = hunted_spectra(producer, spectra, narrow, inputs, corrections)
+    masses, channels = found.model.masses, list(found.model.channels)
     table = hunt_table(found.result, [channel.name for channel in channels])
-    template = noise_free(producer, simulated, made.drawn if made else {}, external, corrections)
     luminosities = {producer.luminosity: 1.0, options.projection: options.projection / producer.luminosity}
-    spurious = spurious_signals(template, inputs, corrections, masses, channels, search, luminosities)
+    spurious = spurious_signals(template, wide, inputs, masses, channels, search, luminosities)
     projection = _projection(found, template, search, options.projection / producer.luminosity)
     projection["luminosity"] = np.full(projection["mass"].size, options.projection)
-    verdicts: dict[str, Any] = {}
-    for one in inputs:
-        at_home = spurious.found[producer.luminosity, one.background.model, one.channel]
-        verdicts[one.channel] = judge(one.background, at_home)._asdict()
     gain = gain_table(masses, found.expected, expected)
-    return Hunted(found, table, gain, projection, spurious, verdicts, note)
+    return Hunted(found, table, gain, projection, spurious, note)
 
 
 def _projection(found: Hunt, template: Floats, search: Search, scale: float) -> Table:

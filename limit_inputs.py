@@ -7,14 +7,15 @@ from scipy import interpolate
 
 from .analysis.background import fit_background
 from .analysis.combination import ChannelInput
-from .analysis.corrections import MUMU, annihilation_fraction, signal_shape
-from .analysis.fine_bins import split
+from .analysis.corrections import MUMU, annihilation_fraction, leakage, signal_shape
+from .analysis.fine_bins import split, summed
+from .analysis.neglected import neglected_density
 from .analysis.search_card import Search
 from .analysis.smooth import Pieces, Smooth
-from .analysis.spectrum import Spectrum, counts_on, search_bins
+from .analysis.spectrum import Bins, Spectrum, counts_on, search_bins
 from .arrays import Floats
-from .event import CHANNELS, SelectedEvents
-from .samples import Producer, Sample
+from .event import CHANNELS
+from .samples import PER_FB, Producer, Sample
 from .signals import SignalSamples, signal_samples
 
 #: Filled bins on a side of the gap that a spectrum of pions needs.
@@ -24,7 +25,10 @@ MIN_PION_BINS = 8
 class Corrections(NamedTuple):
     """What the limit takes from simulation, on all bins of the spectrum; arrays (n_bins,), per channel where named.
 
-    `pions` are the pion pairs in narrow bins, smooth in mass; None where they are none, or too few to tell.
+    `leakage` are the events of a signal in the bins outside the gap, see `corrections.leakage`; `neglected` those of
+    backgrounds that nothing subtracts; `pions` the pion pairs
+    in narrow bins, smooth in mass, None where they are none, or too few to tell; `orders` the lowest orders of the
+    background per channel, and side of the gap, that leave no spurious signal, None where that is not asked for.
     """
 
     fraction: Pieces
@@ -33,7 +37,10 @@ class Corrections(NamedTuple):
     containment: dict[str, Smooth]
     resolution: dict[str, Smooth]
     signals: dict[str, SignalSamples]
+    leakage: dict[str, Floats]
+    neglected: dict[str, Floats]
     pions: Floats | None = None
+    orders: dict[str, tuple[int, ...]] | None = None
 
     def without_pions(self) -> "Corrections":
         """Return the corrections of a sample that holds no pion pairs."""
@@ -57,11 +64,25 @@ def simulate_corrections(producer: Producer, simulated: dict[str, Sample], annih
     relative = producer.search.systematics.pion_form_factor
     width = producer.search.spectrum.bin_width
     signals = {channel: signal_samples(producer, channel) for channel in CHANNELS}
-    shapes = {name: signal_shape(one.masses, one.fitted, centre, width) for name, one in signals.items()}
+    scale = {channel: producer.search.signal.resolution_scale(channel) for channel in CHANNELS}
+    shapes = {
+        name: signal_shape(one.masses, one.fitted, centre, width, resolution_scale=scale[name])
+        for name, one in signals.items()
+    }
+    bins = search_bins(producer.edges, producer.search.spectrum.gap)
+    leaks = {
+        name: leakage(one.masses, one.fitted, bins, width, resolution_scale=scale[name])
+        for name, one in signals.items()
+    }
     contained = {channel: shape.containment for channel, shape in shapes.items()}
     widths = {channel: shape.resolution for channel, shape in shapes.items()}
+    neglected = {channel: np.zeros_like(centre) for channel in CHANNELS}
+    if producer.search.systematics.background_subtraction is None:
+        events = producer.luminosity * PER_FB * width
+        sqrt_s = producer.card.beam.sqrt_s
+        neglected = {channel: events * neglected_density(channel, centre, sqrt_s) for channel in CHANNELS}
     pipi_error = np.sqrt(pipi_variance + (relative * pipi) ** 2)
-    return Corrections(fraction, pipi, pipi_error, contained, widths, signals, smooth_pions)
+    return Corrections(fraction, pipi, pipi_error, contained, widths, signals, leaks, neglected, smooth_pions)
 
 
 def pion_spectrum(producer: Producer, mean: Floats, variance: Floats) -> Floats | None:
@@ -86,8 +107,26 @@ def pion_spectrum(producer: Producer, mean: Floats, variance: Floats) -> Floats 
     return found
 
 
+def pions_in(corrections: Corrections, search: Search, bins: Bins) -> Floats | None:
+    """Return the expected pion pairs, smooth in mass, in bins outside the gap: those of the tables or narrow ones."""
+    if corrections.pions is None:
+        return None
+    values, edges = corrections.pions, search.fine_edges()
+    if bins.width[0] > 1.5 * (edges[1] - edges[0]):
+        edges = search.spectrum.edges()
+        values = summed(values, edges.size - 1)
+    return np.asarray(values[np.searchsorted(edges[:-1], bins.mass_low - 1e-9)])
+
+
 def channel_inputs(spectra: dict[str, Spectrum], corrections: Corrections, search: Search) -> list[ChannelInput]:
-    """Return what the limits need of each channel, on the bins outside the gap."""
+    """Return what the limits need of each channel, on the bins outside the gap.
+
+    Raises ValueError where the search wants orders without spurious signal and the corrections hold none.
+    """
+    options, share = search.limit, search.systematics.background_subtraction
+    chosen = options.background == "exp_poly4_split" and options.order == "spurious_signal"
+    if chosen and corrections.orders is None:
+        raise ValueError(f"order = {options.order!r} needs the noise-free spectra of the search")
     edges = search.spectrum.edges()
     bins = search_bins(edges, search.spectrum.gap)
     at = np.searchsorted(edges[:-1], bins.mass_low - 1e-9)
@@ -108,11 +147,14 @@ def channel_inputs(spectra: dict[str, Spectrum], corrections: Corrections, searc
         background = fit_background(
             bins,
             counts,
-            search.limit.background,
-            search.limit.order,
-            window=search.limit.window,
+            options.background,
+            options.fixed_order(),
+            window=options.window,
             component=pipi,
             component_error=relative,
+            prediction=options.prediction,
+            lowest=corrections.orders[channel] if chosen and corrections.orders else None,
+            leakage=corrections.leakage[channel],
         )
         channels.append(
             ChannelInput(
@@ -127,6 +169,7 @@ def channel_inputs(spectra: dict[str, Spectrum], corrections: Corrections, searc
                 containment=contained.values[at],
                 containment_error=contained.sigma()[at],
                 resolution_error=resolution_error,
+                neglected=corrections.neglected[channel][at] if share is None else share * background.fitted,
             )
         )
     return channels
@@ -136,43 +179,3 @@ def spectra_of_counts(counts: Floats, search: Search) -> dict[str, Spectrum]:
     """Return the spectra of counts of shape (n_channels, n_bins) on all bins of a search."""
     bins = search_bins(search.spectrum.edges(), None)
     return {channel: Spectrum(bins, counts[c], channel) for c, channel in enumerate(CHANNELS)}
-
-
-def measured_spectra(
-    spectra: dict[str, Spectrum], search: Search, *, all_channels: bool = False
-) -> dict[str, Spectrum]:
-    """Return measured spectra on all bins of a search (NaN where nothing was measured); empty channels are left out.
-
-    Raises
-    ------
-    ValueError
-        If a bin of the search is missing, or no channel has counts (with `all_channels`: one of them has none).
-    """
-    edges = search.spectrum.edges()
-    needed, every = search_bins(edges, search.spectrum.gap), search_bins(edges, None)
-    found: dict[str, Spectrum] = {}
-    for channel in CHANNELS:
-        if channel not in spectra or counts_on(spectra[channel], needed).sum() == 0.0:
-            if all_channels:
-                raise ValueError(f"there are no counts in the {channel} channel, needed are {', '.join(CHANNELS)}")
-            continue
-        counts = np.full(len(every.mass_low), np.nan)
-        place = np.searchsorted(every.mass_low, spectra[channel].bins.mass_low - 1e-9)
-        inside = place < len(counts)
-        place = np.where(inside, place, 0)
-        same = inside & (np.abs(every.mass_low[place] - spectra[channel].bins.mass_low) < 1e-9)
-        same &= np.abs(every.mass_high[place] - spectra[channel].bins.mass_high) < 1e-9
-        counts[place[same]] = spectra[channel].counts[same]
-        found[channel] = Spectrum(every, counts, channel)
-    if not found:
-        raise ValueError("the spectra hold no counts in the bins of the search")
-    return found
-
-
-def spectra_of_selected(events: SelectedEvents, search: Search) -> dict[str, Spectrum]:
-    """Return the spectra of selected events; weights must be 1, since a weighted histogram is not data."""
-    if not np.all(events.weight == 1.0):
-        raise ValueError("selected events with weights other than 1 are simulation, not data: limits need counts")
-    edges = search.spectrum.edges()
-    counts = np.array([np.histogram(events.mass[events.channel == c], edges)[0] for c in range(len(CHANNELS))])
-    return spectra_of_counts(counts.astype(np.float64), search)

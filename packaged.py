@@ -11,6 +11,14 @@ from typing import Any, NamedTuple
 from .schema import SchemaError, parse_toml
 
 
+class Layer(NamedTuple):
+    """One file of a chain: how messages name it, its text, and its own tables."""
+
+    source: str
+    text: str
+    tables: dict[str, Any]
+
+
 class Shelf(NamedTuple):
     """The files of one kind: `noun` is what a message calls one of them, `package` where they ship.
 
@@ -51,25 +59,52 @@ class Shelf(NamedTuple):
 
     def read(self, name_or_path: str | Path) -> tuple[str, dict[str, Any]]:
         """Return how messages name a file, and its tables, completed by the files it builds on."""
+        layers = self.layers(name_or_path)
+        tables = layers[-1].tables
+        for layer in reversed(layers[:-1]):
+            tables = _merged(self._without_replaced(tables, layer.tables), layer.tables)
+        return layers[0].source, tables
+
+    def layers(self, name_or_path: str | Path) -> tuple[Layer, ...]:
+        """Return a file, the one it builds on, and so on; the path of a base starts in the folder of its file."""
         if not isinstance(name_or_path, (str, Path)):
             raise TypeError(f"{self.noun} = {name_or_path!r}, must be a name or a path")
-        return self._read(name_or_path, ())
+        names, chain, seen = self.names(), [], set[str]()
+        place = name_or_path
+        while True:
+            source = f"{place}.toml" if str(place) in names else str(place)
+            text = self.text(place)
+            tables = parse_toml(text, source)
+            base = tables.pop("base", None)
+            chain.append(Layer(source, text, tables))
+            seen.add(_identity(place, names))
+            if base is None:
+                return tuple(chain)
+            if isinstance(base, str):
+                place = base if base in names else Path(place).parent / base
+            if not isinstance(base, str) or _identity(place, names) in seen:
+                raise SchemaError(f"{source}: base = {base!r}, allowed the name or path of another {self.noun}")
 
-    def _read(self, name_or_path: str | Path, seen: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
-        source = f"{name_or_path}.toml" if str(name_or_path) in self.names() else str(name_or_path)
-        tables = parse_toml(self.text(name_or_path), source)
-        base = tables.pop("base", None)
-        if base is None:
-            return source, tables
-        if not isinstance(base, str) or base in seen:
-            raise SchemaError(f"{source}: base = {base!r}, allowed the name or path of another {self.noun}")
-        below = self._read(base, (*seen, base))[1]
-        for table, keys in self.replaced.items():
-            given, old = tables.get(table), below.get(table)
-            if isinstance(given, dict) and isinstance(old, dict):
-                gone = {key for key, others in keys.items() if any(other in given for other in others)}
-                below[table] = {key: value for key, value in old.items() if key not in gone}
-        return source, _merged(below, tables)
+    def _without_replaced(self, below: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+        gone = self.dropped(over)
+        result = dict(below)
+        for name, table in below.items():
+            if isinstance(table, dict):
+                result[name] = {key: value for key, value in table.items() if f"{name}.{key}" not in gone}
+        return result
+
+    def dropped(self, over: dict[str, Any]) -> set[str]:
+        """Return the places "table.key" of a base that the tables of a file on top of it replace."""
+        return {
+            f"{table}.{key}"
+            for table, keys in self.replaced.items()
+            for key, others in keys.items()
+            if isinstance(over.get(table), dict) and any(other in over[table] for other in others)
+        }
+
+
+def _identity(place: str | Path, names: tuple[str, ...]) -> str:
+    return str(place) if str(place) in names else str(Path(place).resolve())
 
 
 def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

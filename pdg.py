@@ -3,6 +3,11 @@
 import functools
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from .arrays import Ints
+
 #: Numbers of dark matter and its mediators, all neutral; tables of older schemes give some of them charges.
 _DARK = range(51, 61)
 
@@ -41,3 +46,29 @@ def mass(pdg: int) -> float | None:
     if entry.mass is None:
         return 0.0 if abs(pdg) in (12, 14, 16) else None
     return float(entry.mass) / 1000.0
+
+
+def charges(pdg: NDArray[np.int32], number: Ints, source: object) -> NDArray[np.int32]:
+    """Return the charges [e] of particles, shape (n,).
+
+    Parameters
+    ----------
+    pdg, number
+        PDG number of each particle, and number of its event, shape (n,).
+    source
+        What an error begins with.
+
+    Raises
+    ------
+    ValueError
+        If a particle is unknown or of fractional charge; names it and its event.
+    """
+    kinds, which = np.unique(pdg, return_inverse=True)
+    found = np.zeros(len(kinds), dtype=np.int32)
+    for k, kind in enumerate(kinds.tolist()):
+        one = charge(kind)
+        if one is None:
+            event = number[np.flatnonzero(pdg == kind)[0]]
+            raise ValueError(f"{source}: pdg = {kind} in event {event} is no particle of known integer charge")
+        found[k] = one
+    return found[which]

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from .analysis.background_choice import ALLOWED_SPURIOUS
+from .analysis.background_choice import Verdict
 from .analysis.combination import COMBINATIONS, ChannelInput, Table
 from .analysis.drawing import save_figure
 from .analysis.hunt_figures import hunt_figure, spurious_figure
 from .analysis.report import cutflow_table, draw_figures, spectra_table
 from .analysis.search_card import Search
 from .analysis.spectrum import Spectrum
+from .analysis.spurious_signal import ALLOWED_SPURIOUS
 from .analysis.systematics import systematics_legend, systematics_table
 from .analysis.table import write_table
 from .expectations import PseudoData
@@ -35,9 +36,12 @@ class SearchResult:
     limits: Table
     expected: Table
     channels: list[ChannelInput]
+    backgrounds: Table
+    verdicts: dict[str, Verdict]
     manifest: dict[str, Any]
     out: Path | None
     hunted: Hunted | None = None
+    envelope: Table | None = None
 
     def __repr__(self) -> str:
         """Return the summary."""
@@ -53,10 +57,9 @@ class SearchResult:
             lines.append(f"{name:12s} {observed:15.3e} {expected:12.3e}")
         for channel in self.channels:
             fit = channel.background
-            if not fit.background_ok:
-                lines.append(f"{channel.channel}: {fit.model} does not describe the spectrum, p = {fit.p_value:.2g}")
-            if not fit.converged:
-                lines.append(f"{channel.channel}: the background fit did not converge")
+            order = ", ".join(map(str, fit.order))
+            reasons = self.verdicts[channel.channel].reasons
+            lines.extend(f"{channel.channel}: background {fit.model}, order {order}: {reason}" for reason in reasons)
         return "\n".join(lines + (self.hunted.summary() if self.hunted else []))
 
 
@@ -65,6 +68,7 @@ def search_manifest(
     asked: dict[str, Any],
     simulated: dict[str, Sample],
     made: PseudoData | None,
+    verdicts: dict[str, Verdict],
     channels: list[ChannelInput],
     hunted: Hunted | None,
     timings: dict[str, float],
@@ -98,6 +102,10 @@ def search_manifest(
                 "p_value": float(channel.background.p_value),
                 "background_ok": bool(channel.background.background_ok),
                 "converged": bool(channel.background.converged),
+                "prediction": channel.background.prediction,
+                "spurious_signal": verdicts[channel.channel].spurious_largest,
+                "spurious_signal_at": verdicts[channel.channel].spurious_at_mass,
+                "reasons": list(verdicts[channel.channel].reasons),
             }
             for channel in channels
         },
@@ -149,6 +157,13 @@ def fill_folder(
     write_table(folder / "cutflow.csv", cutflow_table(flows), head)
     write_table(folder / "limits.csv", result.limits, head)
     write_table(folder / "expected_limits.csv", result.expected, head)
+    if result.envelope is not None:
+        write_table(folder / "envelope_limits.csv", result.envelope, [*head, "the order of the background is profiled"])
+    write_table(
+        folder / "backgrounds.csv",
+        result.backgrounds,
+        [*head, f"spurious signal in sigma, allowed {ALLOWED_SPURIOUS:g}"],
+    )
     table = spectra_table(
         spectra, result.channels, expected, corrections.fraction, corrections.containment, corrections.resolution
     )

@@ -33,7 +33,7 @@ def quantity(unit: str, allowed: str = "", *, choices: tuple[str, ...] = (), def
     allowed : str
         An interval such as "(0, 1]", for every number of a tuple; empty: anything.
     choices : tuple of str
-        The allowed texts; empty: any.
+        The allowed texts; empty: any. With an interval besides, a value is one of the texts or made of such numbers.
     default
         Value where a file does not give the key; None is not checked.
     """
@@ -69,8 +69,10 @@ def _check(field: "dataclasses.Field[Any]", value: Any) -> None:
     allowed, choices = field.metadata.get("allowed", ""), field.metadata.get("choices", ())
     if value is None:
         return
-    if choices and value not in choices:
-        raise SchemaError(f"{field.name} = {value!r}, allowed {', '.join(map(repr, choices))}")
+    if choices and (isinstance(value, str) or not allowed):
+        words = f"{', '.join(map(repr, choices))}{f' or numbers in {allowed}' if allowed else ''}"
+        require(value in choices, f"{field.name} = {value!r}, allowed {words}")
+        return
     if allowed:
         for number in value if isinstance(value, tuple) else (value,):
             unit = f" {field.metadata['unit']}" if field.metadata["unit"] else ""
@@ -126,7 +128,9 @@ def build(kind: type[T], table: dict[str, Any], source: str) -> T:
 def _value(kind: Any, value: Any, place: str, source: str) -> Any:
     """Return the value of type `kind` that stands at `place` of a file."""
     if typing.get_origin(kind) is types.UnionType:
-        kind = next(one for one in typing.get_args(kind) if one is not types.NoneType)
+        kinds = [one for one in typing.get_args(kind) if one is not types.NoneType]
+        fitting = (one for one in kinds if isinstance(value, list if typing.get_origin(one) is tuple else one))
+        kind = next(fitting, kinds[-1])
     if dataclasses.is_dataclass(kind):
         return _section(kind, value, place, source)
     if typing.get_origin(kind) is tuple:
@@ -150,7 +154,8 @@ def _tuple(inner: tuple[Any, ...], value: Any, place: str, source: str) -> tuple
 
 def _section(kind: Any, value: Any, place: str, source: str) -> Any:
     fields = {field.name: field for field in dataclasses.fields(kind)}
-    if isinstance(value, list) and len(value) == len(fields):  # a row of a table stands for its columns
+    needed = sum(field.default is dataclasses.MISSING for field in fields.values())
+    if isinstance(value, list) and needed <= len(value) <= len(fields):  # a row of a table stands for its columns
         value = dict(zip(fields, value))
     if not isinstance(value, dict):
         raise SchemaError(f"{source}: {place} = {value!r}, allowed a table of {', '.join(fields)}")

@@ -46,8 +46,8 @@ def signal_samples(producer: Producer, channel: str) -> SignalSamples:
         return SignalSamples(masses, list(pool.map(fitted_masses, masses.tolist())))
 
 
-def fitted_shapes(samples: SignalSamples, jobs: int) -> SignalShape:
-    """Return the double-sided Crystal Ball of every simulated mass.
+def fitted_shapes(samples: SignalSamples, jobs: int, resolution_scale: float = 1.0) -> SignalShape:
+    """Return the double-sided Crystal Ball of every simulated mass, residuals stretched by `resolution_scale`.
 
     Raises ValueError where a sample has too few events for a fit.
     """
@@ -58,6 +58,9 @@ def fitted_shapes(samples: SignalSamples, jobs: int) -> SignalShape:
             )
     with ThreadPoolExecutor(jobs) as pool:
         fits = list(
-            pool.map(lambda one: fit_shape(one[1] - one[0]), zip(samples.masses.tolist(), samples.fitted, strict=True))
+            pool.map(
+                lambda one: fit_shape(resolution_scale * (one[1] - one[0])),
+                zip(samples.masses.tolist(), samples.fitted, strict=True),
+            )
         )
     return SignalShape(*(np.array(values) for values in zip(*fits, strict=True)))

@@ -1,34 +1,26 @@
-"""Spurious signal of every background model on the noise-free expectation of a search."""
+"""Noise-free expectation of a search, and the spurious signal of every background model on it."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .analysis.background_choice import SpuriousSignal, combined_spurious, counting_fit, spurious_signal
 from .analysis.bump_hunt.channel import Channel
 from .analysis.bump_hunt.linear import linear_scan
 from .analysis.bump_hunt.model import build_model
 from .analysis.channel import ChannelInput
 from .analysis.combination import Table
 from .analysis.corrections import MUMU
-from .analysis.fine_bins import split, summed
+from .analysis.fine_bins import split
 from .analysis.search_card import Search
 from .analysis.spectrum import search_bins
+from .analysis.spurious_signal import SpuriousSignal, combined_spurious, spurious_signal
 from .arrays import Floats
-from .bump_hunt_inputs import pions_in
+from .background_models import CHOSEN, COUNTING, Templates, fit_options, spurious_counting, unbiased
 from .event import CHANNELS
 from .expectations import MAIN_CHANNEL, Expectation, expectation
 from .limit_inputs import Corrections
 from .samples import Producer, Sample
 
-#: Background models of the bins of the tables: name in the output, model, order (None: as fitted to the data; at
-#: another luminosity by likelihood ratio).
-COUNTING = (
-    ("poly4", "poly4", 4),
-    ("exp_poly4_split", "exp_poly4_split", None),
-    ("exp_poly_split_order_4", "exp_poly4_split", 4),
-    ("exp_poly_split_order_5", "exp_poly4_split", 5),
-)
 WINDOW = "sliding_window"
 #: Points per slice of a generated spectrum: 6e-4 of its cross section, far below the Poisson error of a bin.
 N_CROSS_SECTION = 2**20
@@ -76,12 +68,14 @@ def noise_free(
 
     The processes that dominate a channel are what the pseudo-data were drawn from, or generated spectra times smooth
     efficiencies: shapes that no background model was fitted to; the few events they leave in the other channel are not
-    smooth and left out. Pions are smoothed; other processes are split evenly.
+    smooth and left out. Pions are smoothed; other processes are split evenly. Only processes that are `simulated`.
     """
     flat = np.ones_like(producer.fine_centre)
     total = np.zeros((len(CHANNELS), flat.size))
     for process in producer.search.process:
         label = process.label()
+        if label not in simulated:
+            continue
         sample = simulated[label]
         channel = MAIN_CHANNEL.get(process.name)
         if channel is not None:
@@ -109,8 +103,8 @@ def window_spurious(masses: Floats, channels: list[Channel], template: Floats) -
 
 def spurious_signals(
     template: Floats,
+    wide: Templates,
     inputs: list[ChannelInput],
-    corrections: Corrections,
     masses: Floats,
     channels: list[Channel],
     search: Search,
@@ -119,31 +113,28 @@ def spurious_signals(
     """Return the spurious signals of all models and channels at some luminosities [fb^-1], with their scale factors.
 
     In the bins of the tables a signal is the excess over what the other bins predict, in events (`both`:
-    epsilon^2); of the sliding windows it is epsilon^2 everywhere. `template` has all narrow bins at scale one.
+    epsilon^2); of the sliding windows it is epsilon^2 everywhere. `template` has all narrow bins at scale one, `wide`
+    those of the tables. Where a rule chooses orders it does so anew at each luminosity, on the expectation.
     """
-    n_wide = len(search.spectrum.edges()) - 1
     every = search_bins(search.fine_edges(), None)
     bins = channels[0].bins
-    wide = summed(template, n_wide)
-    pions = pions_in(corrections, search, inputs[0].bins)
+    narrow = bins.mass_low.size != wide.bins.mass_low.size
+    source = template if narrow else np.array([wide.total[name] for name in CHANNELS])
+    inside = np.searchsorted(every.mass_low, bins.mass_low - 1e-9) if narrow else np.arange(bins.mass_low.size)
     found: dict[tuple[float, str, str], SpuriousSignal] = {}
-    at = np.searchsorted(search.spectrum.edges()[:-1], inputs[0].bins.mass_low - 1e-9)
-    narrow = bins.mass_low.size != inputs[0].bins.mass_low.size
-    inside = np.searchsorted(every.mass_low, bins.mass_low - 1e-9) if narrow else at
     for luminosity, scale in luminosities.items():
-        for name, model, order in COUNTING:
+        given = wide.scaled(scale)
+        for name, model, rule in ((CHOSEN, search.limit.background, search.limit.order), *COUNTING):
             parts = []
             for one in inputs:
-                counts = scale * wide[CHANNELS.index(one.channel), at]
-                known = pions if one.channel == "mumu" and pions is not None else np.zeros(at.size)
-                orders: int | tuple[int, ...] | None = order
-                if order is None and scale == 1.0:
-                    orders = one.background.order if one.background.model == model else search.limit.order
-                fit = counting_fit(one.bins, model, orders, window=search.limit.window, component=scale * known)
-                parts.append(spurious_signal(counts, fit, one.bins.centre))
+                order: int | tuple[int, ...] | None = None if isinstance(rule, str) else rule
+                if name == CHOSEN and scale == 1.0:
+                    order = one.background.order
+                lowest = unbiased(given, one.channel, search) if rule == "spurious_signal" and order is None else None
+                parts.append(spurious_counting(given, one.channel, model, fit_options(search, order, lowest)))
                 found[luminosity, name, one.channel] = parts[-1]
             found[luminosity, name, "both"] = combined_spurious(parts, [scale * one.signal for one in inputs])
-        spectra = scale * (template if narrow else wide)[:, inside]
+        spectra = scale * source[:, inside]
         scaled = [
             c._replace(
                 signal_yield=scale * c.signal_yield, component=None if c.component is None else scale * c.component

@@ -14,7 +14,7 @@ from scipy import stats
 
 from ..event import Floats, Ints
 from .left_out import REFIT_BELOW, leave_out, one_step
-from .poisson_fit import PolynomialFit, basis_at_nodes, choose_order, fit_polynomial
+from .poisson_fit import MIN_ORDER, PolynomialFit, basis_at_nodes, choose_order, fit_polynomial
 from .spectrum import Bins
 
 #: `exp_poly4_split`: the exponential of a polynomial of order 4 at most, one for each side of the gap (default).
@@ -33,8 +33,9 @@ class BackgroundFit(NamedTuple):
 
     residual = n - fitted; significance = residual / sqrt(n), the paper's. `predicted` is what the other bins say, of
     variance nu H / (1 - H) with H the leverage; pull = (n - predicted) sqrt((1 - H) / nu), of unit width. `absorbed`
-    is the share of a signal in the bin that `predicted` takes up: 0 when it leaves the bin out, H when it does not
-    (then `predicted` is `fitted`, of variance nu H). `left_out_deviance` is that of all bins but those left out, at
+    is the share of a signal in the bin that `predicted` takes up: H where it knows the bin (then `predicted` is
+    `fitted`, of variance nu H); where it leaves the bin out, what the events of the signal in bins that are not left
+    out raise it by, 0 without a known leakage. `left_out_deviance` is that of all bins but those left out, at
     their own best fit; `refitted` marks the bins for which it, and the prediction, are from a repeated fit.
     """
 
@@ -55,17 +56,13 @@ class BackgroundFit(NamedTuple):
     absorbed: Floats
     left_out_deviance: Floats
     refitted: NDArray[np.bool_]
-
-    @property
-    def prediction(self) -> str:
-        """How the bins were predicted, one of `PREDICTIONS`."""
-        return PREDICTIONS[int(np.any(self.absorbed > 0.0))]
+    prediction: str
 
     @property
     def null_variance(self) -> Floats:
         """Variance of n - predicted without a signal: counts expected and their prediction, nu / (1 - H)."""
-        if np.any(self.absorbed > 0.0):
-            return self.fitted * (1.0 - self.absorbed)
+        if self.prediction == "with_bin":
+            return self.fitted * (1.0 - self.leverage)
         expected = np.where(self.refitted, np.maximum(self.predicted, 1e-12), self.fitted)
         return np.asarray(expected / (1.0 - self.leverage))
 
@@ -97,6 +94,8 @@ def fit_background(
     component_error: float = 0.0,
     prediction: str = "leave_one_out",
     refit_below: float = REFIT_BELOW,
+    lowest: Sequence[int] | None = None,
+    leakage: Floats | None = None,
 ) -> BackgroundFit:
     """Fit a background model to the counts of bins with gaps and predict each bin from all others.
 
@@ -121,6 +120,10 @@ def fit_background(
         One of `PREDICTIONS`. The fit with the bin knows no window.
     refit_below : float
         Fitted counts below which a bin is predicted by a repeated fit: infinity for every bin, zero for none.
+    lowest : sequence of int, optional
+        Per segment, the order below which the likelihood ratio does not choose.
+    leakage : ndarray, shape (n_bins, n_bins), optional
+        Row i: the events in all bins of a signal that has one event in bin i, for `absorbed`.
 
     Returns
     -------
@@ -129,7 +132,7 @@ def fit_background(
     Raises
     ------
     ValueError
-        Unknown model, wrong shape, negative or non-finite counts, too few bins for the order.
+        Unknown model, wrong shape, bins of several widths, negative or non-finite counts, too few bins for the order.
 
     Notes
     -----
@@ -155,23 +158,30 @@ def fit_background(
     given = [order] * n_segments if order is None or isinstance(order, int) else list(order)
     if len(given) != n_segments:
         raise ValueError(f"order = {order}, must be one number or {n_segments}, one for each segment")
-    nu, predicted, variance, wrong, others, refitted = (np.empty(counts.size) for _ in range(6))
+    floor = [MIN_ORDER] * n_segments if lowest is None else list(lowest)
+    if len(floor) != n_segments:
+        raise ValueError(f"lowest = {lowest}, must be {n_segments} orders, one for each segment")
+    nu, predicted, variance, wrong, others, refitted, absorbed = (np.empty(counts.size) for _ in range(7))
     orders: list[int] = []
     deviance, converged = 0.0, True
-    for index, wanted in enumerate(given):
+    for index, (wanted, least) in enumerate(zip(given, floor, strict=True)):
         inside = segment == index
         part = Bins(bins.mass_low[inside], bins.mass_high[inside])
         highest = part.mass_low.size - 2
         if highest < 1:
             raise ValueError(f"a background needs 3 bins in a row, from {part.mass_low[0]:g} GeV are {highest + 2}")
-        chosen = choose_order(part, counts[inside], exponential, window, known[inside]) if wanted is None else wanted
+        chosen = wanted
+        if chosen is None:
+            chosen = choose_order(part, counts[inside], exponential, window, known[inside], least)
         if not 0 <= chosen <= highest:
             raise ValueError(f"order = {chosen}, must be from 0 to {highest} for {highest + 2} bins")
         basis = basis_at_nodes(part, chosen)
         fit = fit_polynomial(basis, counts[inside], exponential, known[inside])
-        left = leave_out(basis, counts[inside], fit, exponential, known[inside], window, refit_below)
+        own = None if leakage is None else leakage[np.ix_(inside, inside)]
+        left = leave_out(basis, counts[inside], fit, exponential, known[inside], window, refit_below, own)
         nu[inside], predicted[inside], variance[inside] = fit.nu, left.predicted, left.variance
         others[inside], refitted[inside] = left.deviance - fit.deviance, left.refitted
+        absorbed[inside] = left.absorbed
         wrong[inside] = component_error * _not_absorbed(fit, known[inside], window)
         orders.append(chosen)
         deviance += fit.deviance
@@ -180,9 +190,9 @@ def fit_background(
     expected = np.where(refitted > 0.0, np.maximum(predicted, 1e-12), nu)
     leverage = variance / (expected + variance)
     pull = (counts - predicted) / np.sqrt(expected + variance)
-    absorbed = np.zeros(counts.size)
     if prediction == "with_bin":
-        predicted, variance, absorbed = nu, nu * leverage, leverage
+        # fitted = H n + (1 - H) prediction of the others
+        predicted, variance, absorbed = nu, nu * leverage, leverage + (1.0 - leverage) * absorbed
         wrong = wrong * (1.0 - leverage)
     residual = counts - nu
     dof = counts.size - sum(orders) - len(orders)
@@ -205,6 +215,7 @@ def fit_background(
         absorbed,
         deviance + others,
         refitted > 0.0,
+        prediction,
     )
 
 
@@ -216,6 +227,11 @@ def _checked(bins: Bins, counts: ArrayLike, model: str, window: int) -> Floats:
     counts = np.asarray(counts, dtype=np.float64)
     if counts.shape != bins.mass_low.shape:
         raise ValueError(f"counts of shape {counts.shape} for {bins.mass_low.size} bins")
+    widths = bins.width
+    if np.any(np.abs(widths - widths[:1]) > 1e-9):
+        raise ValueError(
+            f"bins of {widths.min():g} to {widths.max():g} GeV: a background is fitted to bins of one common width"
+        )
     good = np.isfinite(counts) & (counts >= 0.0)
     if not np.all(good):
         raise ValueError(f"counts = {counts[~good][0]:g}, must be finite and >= 0")

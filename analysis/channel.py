@@ -23,7 +23,8 @@ class ChannelInput(NamedTuple):
     `n` is never background-subtracted. `annihilation_fraction` is annihilation / (annihilation + Bhabha) after the
     full selection (1 for mumu); `pipi` the expected pion pairs in the spectrum (0 for ee); `containment` the fraction
     of the signal in the bin of its mass, with the error of its simulated samples; `resolution_error` is the error of
-    the containment from the mass resolution, data against simulation.
+    the containment from the mass resolution, data against simulation; `neglected` are the events of backgrounds that
+    are neither subtracted nor told apart, an error of N_B of their size.
     """
 
     channel: str
@@ -37,6 +38,7 @@ class ChannelInput(NamedTuple):
     containment: Floats
     containment_error: Floats
     resolution_error: Floats | float = 0.0
+    neglected: Floats | float = 0.0
 
     @property
     def n_b(self) -> Floats:
@@ -61,8 +63,10 @@ class ChannelInput(NamedTuple):
     @property
     def excess_variance(self) -> Floats:
         """Variance of n - predicted: n + sigma^2, or n (1 - H) where the prediction knows the bin."""
-        absorbed, n = self.background.absorbed, np.maximum(self.n, 1.0)
-        return np.where(absorbed > 0.0, n * (1.0 - absorbed), n + self.background.sigma_predicted**2)
+        fit, n = self.background, np.maximum(self.n, 1.0)
+        if fit.prediction == "with_bin":
+            return np.asarray(n * (1.0 - fit.leverage))
+        return np.asarray(n + fit.sigma_predicted**2)
 
 
 def asimov(channel: ChannelInput) -> ChannelInput:

@@ -30,6 +30,7 @@ from .channel import (
 from .joint import joint_limit
 from .limit import DELTA_90, poisson_limit
 from .systematics import delta_syst, systematic_errors
+from .table import flag_words
 
 __all__ = [
     "COMBINATIONS",
@@ -93,8 +94,7 @@ def _flags(chosen: Sequence[ChannelInput], upper: Floats) -> NDArray[np.str_]:
         "empty": np.isnan(upper),
         "infinite": np.isinf(upper),
     }
-    words = np.array([np.where(found, name, "") for name, found in checks.items()])
-    return np.array([" ".join(word for word in column if word) for column in words.T])
+    return flag_words(checks)
 
 
 def _combination_rows(
@@ -151,6 +151,7 @@ def _combination_rows(
         "n_up": n_up,
         "n_b": n_b,
         "containment": containment,
+        "absorbed": 1.0 - visible / signal,
         "n_f": n_f,
         "delta_syst": systematic,
         "epsilon2_up": epsilon2,
@@ -176,6 +177,7 @@ def limit_table(
 
     `background` is the prediction (by the other bins, unless `prediction` says with_bin) and `residual` n less the
     fit; `significance` counts the statistical error of n alone, as the paper does, `pull` also that of the background.
+    `absorbed` is the share of a signal that the prediction takes up, by which the limit is divided.
     For `joint` both weight the channels by their information, and `n_up` is the signal counted in both at the limit.
     `epsilon_definition` as in `couplings.mixing_definition_factor`. `flags` holds words separated by spaces:
     fit_not_converged, background_not_ok, high_leverage, refitted (background from a repeated fit: few counts or a long

@@ -8,8 +8,11 @@ from ..arrays import Floats
 from ..event import CHANNELS
 from .containment import resolution
 from .smooth import Pieces, Smooth, smooth, smooth_pieces
+from .spectrum import Bins
 
 MUMU, EE = CHANNELS.index("mumu"), CHANNELS.index("ee")
+#: Bins on either side of its own that a signal is followed to: beyond, less than 1 in 1000 of it in bins of 10 MeV.
+REACH = 10
 
 
 class Expected(NamedTuple):
@@ -92,3 +95,26 @@ def signal_shape(
         smooth(masses, widths, width_variances).at(centre),
         np.interp(centre, masses, losses),
     )
+
+
+def leakage(
+    masses: Floats, fitted: list[Floats], bins: Bins, bin_width: float, *, resolution_scale: float = 1.0
+) -> Floats:
+    """Return the events in all bins of a signal with one event in the bin of its mass, shape (n_bins, n_bins).
+
+    Row i is a signal whose true mass is anywhere in bin i with equal probability: an event with residual r is k bins
+    further with probability max(0, 1 - |r / width - k|). Samples as in `signal_shape`, of which the shares are
+    interpolated linearly between masses, to `REACH` bins on either side; bins of equal width, gaps among them.
+    """
+    steps = np.arange(-REACH, REACH + 1)
+    shares = np.empty((len(masses), steps.size))
+    for i, (mass, values) in enumerate(zip(masses, fitted)):
+        offset = resolution_scale * (values - mass) / bin_width
+        shares[i] = [np.maximum(0.0, 1.0 - np.abs(offset - k)).sum() for k in steps]
+    shares /= shares[:, [REACH]]
+    at = np.array([np.interp(bins.centre, masses, column) for column in shares.T])
+    number = np.round((bins.mass_low - bins.mass_low[0]) / bin_width).astype(np.int64)
+    step = number[None, :] - number[:, None]
+    near = np.abs(step) <= REACH
+    rows = np.arange(number.size)[:, None]
+    return np.where(near, at[np.where(near, step + REACH, 0), rows], 0.0)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 _HUNT, _COUNTING, _PROJECTION = "#003f88", "#c1121f", "#7b2cbf"
 _MODEL_COLOURS = {
     "poly4": "#888888",
-    "exp_poly4_split": "#c1121f",
+    "as_fitted": "#c1121f",
+    "exp_poly_split_likelihood_ratio": "#8d99ae",
     "exp_poly_split_order_4": "#e07a5f",
     "exp_poly_split_order_5": "#e09f3e",
     "sliding_window": "#003f88",

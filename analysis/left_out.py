@@ -24,7 +24,7 @@ class LeftOut(NamedTuple):
     """Prediction of each bin from the bins that are not left out with it, arrays of shape (n_bins,).
 
     `variance` is that of the prediction; `deviance` that of the bins that are left, at their own best fit;
-    `refitted` where the fit was repeated.
+    `refitted` where the fit was repeated; `absorbed` what the signal of a row of the leakage adds to the prediction.
     """
 
     predicted: Floats
@@ -32,32 +32,41 @@ class LeftOut(NamedTuple):
     deviance: Floats
     refitted: NDArray[np.bool_]
     converged: bool
+    absorbed: Floats
 
 
 class Steps(NamedTuple):
-    """One Newton step per bin: shift of the curve, variance over nu, and the deviance that leaves with the bins."""
+    """One Newton step per bin: shift of the curve, variance over nu, and the deviance that leaves with the bins.
+
+    `absorbed` is what the prediction rises by if every bin had the signal that a row of `leakage` says.
+    """
 
     shift: Floats
     variance: Floats
     deviance: Floats
+    absorbed: Floats
 
 
-def one_step(fit: PolynomialFit, residual: Floats, window: int) -> Steps:
+def one_step(fit: PolynomialFit, residual: Floats, window: int, leakage: Floats | None = None) -> Steps:
     """Return for each bin the shift of the fit, and its variance over nu, without the bin and `window` neighbours.
 
     With H the leverage matrix and W the bins left out, n - prediction = [(1 - H_WW)^-1 r_W] and the variance
     [(1 - H_WW)^-1 H_WW], both in units of sqrt(nu); for one bin r / (1 - H) and H / (1 - H). The deviance, in Pearson's
-    form, falls by r_W (1 - H_WW)^-1 r_W: the bins' own r_W^2, and what the others gain.
+    form, falls by r_W (1 - H_WW)^-1 r_W: the bins' own r_W^2, and what the others gain. A signal with events s_j in
+    the bins that are left raises the prediction by [(1 - H_WW)^-1 H_Wj] s_j; rows of `leakage` are these s.
     """
     root = np.sqrt(fit.nu)
     whitened = fit.jacobian / root[:, None]
     hat = whitened @ fit.covariance @ whitened.T
     pull = residual / root
+    outside = np.zeros_like(hat) if leakage is None else leakage / root
     if window == 0:
         alone = np.clip(np.diag(hat), 0.0, 1.0 - 1e-9)
         variance = alone / (1.0 - alone)
-        return Steps(residual * variance, variance, pull * pull / (1.0 - alone))
-    shift, variance, deviance = (np.empty(root.size) for _ in range(3))
+        np.fill_diagonal(outside, 0.0)
+        absorbed = root * np.einsum("ij,ij->i", hat, outside) / (1.0 - alone)
+        return Steps(residual * variance, variance, pull * pull / (1.0 - alone), absorbed)
+    shift, variance, deviance, absorbed = (np.empty(root.size) for _ in range(4))
     for i in range(root.size):
         low, high = max(i - window, 0), min(i + window + 1, root.size)
         inside = hat[low:high, low:high]
@@ -66,7 +75,10 @@ def one_step(fit: PolynomialFit, residual: Floats, window: int) -> Steps:
         shift[i] = root[i] * alone[i - low] - residual[i]
         variance[i] = max(inverse[i - low] @ inside[:, i - low], 0.0)
         deviance[i] = pull[low:high] @ alone
-    return Steps(shift, variance, deviance)
+        others = outside[i].copy()
+        others[low:high] = 0.0
+        absorbed[i] = root[i] * (inverse[i - low] @ (hat[low:high] @ others))
+    return Steps(shift, variance, deviance, absorbed)
 
 
 def _extrapolated(
@@ -92,6 +104,7 @@ def leave_out(
     component: Floats,
     window: int,
     refit_below: float = REFIT_BELOW,
+    leakage: Floats | None = None,
 ) -> LeftOut:
     """Return the prediction of every bin of a segment from the others.
 
@@ -106,8 +119,10 @@ def leave_out(
         Neighbours on each side left out with the bin.
     refit_below : float
         Counts below which the fit is repeated; infinity repeats it for every bin, zero for none.
+    leakage : ndarray, shape (n_bins, n_bins), optional
+        Row i: the events in all bins of a signal that has one event in bin i.
     """
-    steps = one_step(fit, counts - fit.nu, window)
+    steps = one_step(fit, counts - fit.nu, window, leakage)
     curve = np.maximum(fit.nu - component, 1e-12)
     if exponential:
         # beyond 40 e-folds the step means nothing, and the fit is repeated
@@ -132,4 +147,4 @@ def leave_out(
         predicted[i], variance[i] = _extrapolated(basis[i : i + 1], again, exponential, component[i : i + 1], most)
         deviance[i] = again.deviance
         refitted[i] = True
-    return LeftOut(predicted, variance, deviance, refitted, converged)
+    return LeftOut(predicted, variance, deviance, refitted, converged, steps.absorbed)

@@ -156,19 +156,21 @@ def lowest_order(deviance: Callable[[int], float], lowest: int, highest: int, av
     return step
 
 
-def choose_order(bins: Bins, counts: Floats, exponential: bool, window: int, component: Floats) -> int:
-    """Return the order for one segment: the lowest of 2 to 4 that neither the next nor the one after improves.
+def choose_order(
+    bins: Bins, counts: Floats, exponential: bool, window: int, component: Floats, lowest: int = MIN_ORDER
+) -> int:
+    """Return the order for one segment: the lowest from `lowest` to 4 that neither the next nor the one after improves.
 
     Looking two orders ahead guards against a shape that needs an even term and no odd one. A few bins that stand out
     by more than four sigma, with `window` neighbours on each side, have no say: a signal shall not choose its
     background.
     """
     highest = counts.size - 2
-    best = min(MAX_ORDER, highest)
+    best = min(max(MAX_ORDER, lowest), highest)
     kept = _ordinary(basis_at_nodes(bins, best), counts, exponential, window, component)
     highest = min(highest, int(np.count_nonzero(kept)) - 2)
 
     def deviance(k: int) -> float:
         return fit_polynomial(basis_at_nodes(bins, k)[kept], counts[kept], exponential, component[kept]).deviance
 
-    return lowest_order(deviance, min(MIN_ORDER, best), best, highest).order
+    return lowest_order(deviance, min(lowest, best), best, highest).order

@@ -8,8 +8,10 @@ from typing import Any
 from ..event import CHANNELS, Floats
 from ..packaged import Shelf
 from ..schema import Section, build, digest, quantity, require
+from .background import PREDICTIONS
 from .selection import ChannelCuts
 from .spectrum import bin_edges
+from .spurious_signal import ORDER_RULES
 
 _SEARCHES = Shelf("search", __package__)
 
@@ -58,7 +60,20 @@ class LimitOptions(Section):
     delta: float = quantity("", "(0, 100]")
     bounded: bool = True
     window: int = quantity("bins", "[0, 20]", default=0)
-    order: tuple[int, ...] | None = quantity("", "[0, 12]", default=None)
+    order: str | tuple[int, ...] = quantity("", "[0, 12]", choices=ORDER_RULES, default="spurious_signal")
+    prediction: str = quantity("", choices=PREDICTIONS, default="leave_one_out")
+    envelope: int = quantity("orders", "[0, 4]", default=0)
+    epsilon_definition: str = quantity("", choices=("mixing", "width"), default="mixing")
+
+    def check(self) -> None:
+        """Raise SchemaError for a prediction that knows its bin and leaves others out, or that has an envelope."""
+        if self.prediction == "with_bin":
+            require(self.window == 0, f"window = {self.window}, allowed 0 with prediction = 'with_bin'")
+            require(self.envelope == 0, f"envelope = {self.envelope}, allowed 0 with prediction = 'with_bin'")
+
+    def fixed_order(self) -> tuple[int, ...] | None:
+        """Return the orders that are given, one per side of the gap; None where a rule chooses."""
+        return None if isinstance(self.order, str) else self.order
 
 
 @dataclass(frozen=True)
@@ -89,6 +104,7 @@ class Systematics(Section):
     pion_form_factor: float = quantity("", "[0, 1]")
     bhabha_correction: float = quantity("", "[0, 1]")
     mass_resolution: float = quantity("", "[0, 1]")
+    background_subtraction: float | None = quantity("", "[0, 1]", default=None)
 
 
 @dataclass(frozen=True)
@@ -97,6 +113,12 @@ class SignalOptions(Section):
 
     mass_step: float = quantity("GeV", "(0, 1]")
     events: int = quantity("", "[1000, 1e9]")
+    resolution_scale_mumu: float = quantity("", "[0.2, 5]", default=1.0)
+    resolution_scale_ee: float = quantity("", "[0.2, 5]", default=1.0)
+
+    def resolution_scale(self, channel: str) -> float:
+        """Return the mass resolution of data over that of the simulation in a channel."""
+        return {"mumu": self.resolution_scale_mumu, "ee": self.resolution_scale_ee}[channel]
 
 
 @dataclass(frozen=True)

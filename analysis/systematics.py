@@ -18,6 +18,7 @@ from .channel import ChannelInput, members, widths
 ACTS_ON = {
     "hadronic_ratio": "N_f, through R(m); common to both channels",
     "pion_subtraction": "N_B of mumu: pion pairs, from their form factor",
+    "background_subtraction": "N_B: two-photon and hadronic events, which nothing subtracts, all of them",
     "annihilation_fraction": "N_B of ee: annihilation over all, simulation and Bhabha generator",
     "mass_resolution": "containment: mass resolution of data against simulation",
     "containment": "containment: size of the simulated signal samples",
@@ -44,6 +45,7 @@ def systematic_errors(channels: Sequence[ChannelInput], combination: str) -> dic
     return {
         "hadronic_ratio": np.asarray(hadronic_ratio_error(chosen[0].bins.centre) / widths(chosen)),
         "pion_subtraction": combined([c.pipi_error * c.annihilation_fraction / c.n_b for c in chosen]),
+        "background_subtraction": combined([c.neglected * c.annihilation_fraction / c.n_b for c in chosen]),
         "annihilation_fraction": combined([c.annihilation_fraction_error / c.annihilation_fraction for c in chosen]),
         "mass_resolution": combined([c.resolution_error / c.containment for c in chosen]),
         "containment": combined([c.containment_error / c.containment for c in chosen]),

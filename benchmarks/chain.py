@@ -103,7 +103,7 @@ def plain_loop() -> Any:
     """Return the loop over particles."""
     helix, normals, random_words = plain(helix_at_origin), plain(normal2), plain(words)
     random_uniform, counter, expected_time = plain(uniform), plain(tof.counter), plain(tof.expected_time)
-    ionisation, impact = plain(dedx.measured_dedx), plain(emc.track_impact)
+    ionisation, impact, layers = plain(dedx.measured_dedx), plain(emc.track_impact), plain(tof.layer_factor)
     n_p, n_cos, entries = track_table.N_P, track_table.N_COS, track_table.ENTRIES
     cos_max, block0, block1 = track_table.COS_MAX, np.uint64(0), np.uint64(1)
 
@@ -151,7 +151,9 @@ def plain_loop() -> Any:
             w0, w1, w2, w3 = random_words(k0, k1, event[i], particle[i], TOF_STREAM, block0)
             g0, _ = normals(w0, w1)
             path, sigma, efficiency = counter(true[0], true[2], true[3], true[4], tofs)
-            path = path if random_uniform(w2) < efficiency else math.nan
+            u = random_uniform(w2)
+            sigma = sigma * layers(u, efficiency, true[4], tofs)
+            path = path if u < efficiency else math.nan
             out[i, 23] = expected_time(path, p, mass[i]) + sigma * g0
             w0, w1, w2, w3 = random_words(k0, k1, event[i], particle[i], DEDX_STREAM, block0)
             g0, _ = normals(w0, w1)
@@ -167,26 +169,28 @@ def stages(event: Any, particle: Any, state: Any, mass: Any, out: Any, s: Any) -
     rows = s.reshape(tracks.ROWS, BLOCK)
     node, g, u = np.empty(BLOCK, dtype=np.uint64), np.empty(BLOCK), np.empty(BLOCK)
     path, sigma = np.empty(BLOCK), np.empty(BLOCK)
+    factors, covariance = np.empty(16 * BLOCK), np.empty(15 * BLOCK)
+    grid = table.log_p_min, table.per_log_p, table.negative
     for block in blocks(len(event)):
         n = block.stop - block.start
         e, q = event[block], particle[block]
-        rows[32:39, :n] = state[:, block]
+        rows[19:26, :n] = state[:, block]
         tracks.helix_stage(s, n, CARD.field.bz)
-        p, signed_cosine, fp, fc = rows[39, :n], rows[40, :n], rows[44, :n], rows[45, :n]
-        track_table.locate_stage(p, signed_cosine, 1, table.log_p_min, table.per_log_p, node[:n], fp, fc)
-        track_table.interpolate_rows_stage(table.values, node[:n], fp, fc, s)
+        p, signed_cosine, fp, fc = rows[17, :n], rows[27, :n], rows[30, :n], rows[31, :n]
+        track_table.locate_stage(p, signed_cosine, state[6, block], 1, grid, node[:n], fp, fc)
+        track_table.interpolate_stage(table.values, node[:n], fp, fc, factors)
         tracks.draw_stage(K0, K1, e, q, s)
-        track_table.smear_stage(s, n, 1.0, CARD.mdc.tail_fraction, CARD.mdc.tail_scale)
-        track_table.covariance_stage(s, n, 1.0)
-        out[:5, block], out[5:20, block] = rows[27:32, :n], rows[:15, :n]
-        d_rho, phi0, kappa, dz, tan_lambda = rows[22:27, :n]
+        track_table.smear_stage(factors, s, n, 1.0, CARD.mdc.tail_fraction, CARD.mdc.tail_scale)
+        track_table.covariance_stage(factors, 1.0, n, covariance)
+        out[:5, block], out[5:20, block] = rows[11:16, :n], covariance.reshape(15, BLOCK)[:, :n]
+        d_rho, phi0, kappa, dz, tan_lambda = rows[6:11, :n]
         emc.track_impact_stage(d_rho, phi0, kappa, dz, tan_lambda, emcs, out[21, block], out[22, block], out[20, block])
         counters.draw_stage(K0, K1, e, q, TOF_STREAM, g[:n], u[:n])
         tof.counter_stage(d_rho, kappa, dz, tan_lambda, u[:n], tofs, path[:n], sigma[:n])
-        tof.time_stage(path[:n], p, mass[block], sigma[:n], g[:n], out[23, block])
+        tof.time_stage(path[:n], p, mass[block], sigma[:n], g[:n], tofs, out[23, block])
         counters.draw_stage(K0, K1, e, q, DEDX_STREAM, g[:n], u[:n])
-        sine = rows[41, :n] / p
-        dedx.dedx_stage(p, mass[block], rows[15, :n], sine, g[:n], u[:n], dedxs, out[24, block])
+        sine = rows[28, :n] / p
+        dedx.dedx_stage(p, mass[block], factors[15 : 16 * n : 16], sine, g[:n], u[:n], dedxs, out[24, block])
 
 
 CRYSTALS = emc.parameters(CARD)

@@ -1,14 +1,16 @@
-"""Covariance of a helix from the layers of the drift chamber: hits and multiple scattering, from the outside inwards.
+"""Covariance of a helix from the layers it crosses: hits and multiple scattering, from the outside inwards.
 
 The recursion works at one reference point, the origin, and needs no transport matrices (Billoir, NIM 225 (1984) 352,
 with the scattering angles as process noise): starting from a diffuse covariance, each hit is a Kalman update with the
 derivative of the measured distance with respect to the five parameters, each scatterer adds the change of the
-parameters by a kick at its place. Both are written in closed form for a helix through the origin with phi0 = 0.
+parameters by a kick at its place. Only what lies between start and end of the track counts: the covariance is that of
+the helix at its start, continued to the origin without matter.
 
 Arithmetic is + - * / and sqrt on whole arrays, so that tables made of it have the same bits on every machine.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,39 +18,79 @@ from numpy.typing import NDArray
 from ..arrays import Floats
 from ..constants import ALPHA_T
 from ..geometry.sections import Card
-from .arithmetic import arcsine, tangent
-from .material import highland, thickness, touching_shells
+from .arithmetic import arcsine
+from .layer_formulas import DIFFUSE, kicks, measured_derivative, with_hit, with_kick
+from .material import highland
+from .surfaces import Surface, surfaces
 
-#: Variances before the first hit: d_rho [cm^2], phi0, kappa [(c/GeV)^2], dz [cm^2], tan_lambda.
-DIFFUSE = (1e2, 1.0, 10.0, 1e4, 1.0)
 #: Smallest thickness [radiation lengths] in the logarithm of Highland's formula: the gas as a whole, not its slices.
 LOG_FLOOR = 3e-3
-
-Bools = NDArray[np.bool_]
+#: Smallest cosine of the angle of incidence: tracks along a surface would scatter without bound.
+MIN_INCIDENCE = 0.05
 
 
 def helix_covariance(
-    card: Card, p: Floats | float, cosine: Floats | float, charge: Floats | float, mass: Floats | float
+    card: Card,
+    p: Floats | float,
+    cosine: Floats | float,
+    charge: Floats | float,
+    mass: Floats | float,
+    *,
+    d_rho: Floats | float = 0.0,
+    dz: Floats | float = 0.0,
+    start: Floats | float = 0.0,
+    inbound: Floats | float = 0.0,
+    stop: Floats | float = np.inf,
 ) -> tuple[Floats, Floats]:
-    """Return the covariance (15, n) of helices from the origin and the number of layers crossed (n,).
+    """Return the covariance (15, n) of helices and the number of chamber layers crossed (n,).
 
-    Momentum [GeV], cos(theta), charge [e] and mass [GeV] per track; the covariance is the lower triangle by rows of
-    (d_rho, phi0, kappa, dz, tan_lambda). The hit efficiency enters as resolution^2 / efficiency. Energy loss along the
-    track is left out.
+    Parameters
+    ----------
+    card : Card
+    p, cosine, charge, mass : array or float
+        Momentum [GeV], cos(theta), charge [e] and mass [GeV].
+    d_rho, dz : array or float
+        Closest approach to the beam line [cm] of the helix, which has its pivot at the origin.
+    start, stop : array or float
+        Transverse radii [cm] where the track begins and ends.
+    inbound : array or float
+        1 for tracks that begin on their way towards the beam line, 0 for others.
+
+    Returns
+    -------
+    covariance : ndarray, shape (15, n)
+        Lower triangle by rows of (d_rho, phi0, kappa, dz, tan_lambda).
+    hits : ndarray, shape (n,)
+        Crossings of chamber layers; a track that turns back is followed to its largest radius.
+
+    Notes
+    -----
+    The hit efficiency enters as resolution^2 / efficiency. Energy loss along the track is left out.
     """
-    p, cosine, charge, mass = np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in (p, cosine, charge, mass)))
-    track = _Track(card, p, cosine, charge, mass)
-    variance = card.mdc.hit_resolution * card.mdc.hit_resolution / card.mdc.hit_efficiency
-    matrix = [[np.full(p.shape, DIFFUSE[i] if i == j else 0.0) for j in range(i + 1)] for i in range(5)]
-    hits = np.zeros(p.shape)
-    for surface in sorted(_surfaces(card), key=lambda surface: -surface.radius):
-        point = _Point(track, surface.radius, surface.half_length)
-        if surface.thickness > 0.0:
-            _scatter(matrix, track, point, surface.thickness, surface.thickness_in_log)
+    given = (p, cosine, charge, mass, d_rho, dz, start, inbound, stop)
+    track = _Track(card, *np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in given)))
+    shape = track.p.shape
+    triangle: Any = tuple(np.full(shape, DIFFUSE[i] if i == j else 0.0) for i in range(5) for j in range(i + 1))
+    hits = np.zeros(shape)
+    layers = surfaces(card)
+    passages = [(surface, False) for surface in layers]
+    if np.any(track.inbound > 0.0):
+        passages += [(surface, True) for surface in reversed(layers)]
+    for surface, inwards in passages:
+        point = _meet(track, surface, inwards)
+        at = track.d_rho, track.rho, track.kappa, track.tan_lambda, point.turn, point.sine, point.one_minus_cosine
+        if surface.variance > 0.0:
+            wire = surface.radius, surface.wire_phi, surface.wire_z
+            derivative, across, along = _on_arrays(measured_derivative)(*at, *wire)
+            noise = surface.variance * (along if surface.planar > 0.0 else across)
+            triangle = _on_arrays(with_hit)(triangle, derivative, noise, point.reached)
+            hits += surface.chamber * point.reached
         else:
-            _measure(matrix, track, point, surface.stereo, variance)
-            hits += point.reached
-    return np.array([matrix[i][j] for i in range(5) for j in range(i + 1)]), hits
+            x, whole = surface.thickness / point.incidence, surface.thickness_in_log / point.incidence
+            theta0 = card.mdc.scattering_scale * highland(track.p, track.mass, x, np.maximum(whole, LOG_FLOOR))
+            changes = _on_arrays(kicks)(*at, track.cos_lambda)
+            triangle = _on_arrays(with_kick)(triangle, *changes, theta0 * theta0 * point.reached)
+    return np.array(triangle), hits
 
 
 def cholesky(covariance: Floats) -> Floats:
@@ -63,128 +105,63 @@ def cholesky(covariance: Floats) -> Floats:
     return np.array(factor)
 
 
-class _Surface(NamedTuple):
-    """A layer of hits (thickness 0) or a scatterer [radiation lengths]."""
-
-    radius: float
-    half_length: float
-    stereo: float
-    thickness: float
-    thickness_in_log: float
-
-
-def _surfaces(card: Card) -> list[_Surface]:
-    """Return the layers and what scatters between them; shells that touch share one logarithm, as does the gas."""
-    layers = card.mdc.layers
-    found = [_Surface(layer.radius, layer.half_length, layer.stereo, 0.0, 0.0) for layer in layers]
-    for group in touching_shells(card):
-        total = sum(thickness(shell) for shell in group)
-        for shell in group:
-            radius = 0.5 * (shell.r_inner + shell.r_outer)
-            found.append(_Surface(radius, shell.half_length, 0.0, thickness(shell), total))
-    inner = card.mdc.gas_inner
-    for layer in layers:
-        if layer.radius > inner:
-            gas = (layer.radius - inner) / card.mdc.gas_radiation_length
-            found.append(_Surface(0.5 * (layer.radius + inner), layer.half_length, 0.0, gas, 0.0))
-            inner = layer.radius
-    return found
-
-
-class _Point:
-    """Where tracks meet a cylinder: turning angle, its sine and cosine, position, direction against the radius."""
-
-    def __init__(self, track: "_Track", radius: float, half_length: float) -> None:
-        half = radius / (2.0 * np.abs(track.rho))
-        sine_half = np.minimum(half, 1.0)
-        cosine_half = np.sqrt(1.0 - sine_half * sine_half)
-        sign = np.where(track.rho > 0.0, -1.0, 1.0)
-        self.turn = sign * 2.0 * arcsine(sine_half)
-        self.sine = sign * 2.0 * sine_half * cosine_half
-        self.one_minus_cosine = 2.0 * sine_half * sine_half
-        self.cosine = 1.0 - self.one_minus_cosine
-        z = -track.rho * track.tan_lambda * self.turn
-        self.reached: Bools = (half < 1.0) & (np.abs(z) < half_length)
-        self.incidence = np.maximum(cosine_half * track.cos_lambda, 0.05)
-        self.radial = (
-            track.rho * self.one_minus_cosine / radius,
-            -track.rho * self.sine / radius,
-        )
+def _on_arrays(formula: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the Python function of a compiled formula, which takes arrays as well."""
+    function: Callable[..., Any] = getattr(formula, "py_func", formula)
+    return function
 
 
 class _Track:
-    """Helices from the origin with phi0 = 0."""
+    """Helices with phi0 = 0 from their start to their end."""
 
-    def __init__(self, card: Card, p: Floats, cosine: Floats, charge: Floats, mass: Floats) -> None:
+    def __init__(
+        self,
+        card: Card,
+        p: Floats,
+        cosine: Floats,
+        charge: Floats,
+        mass: Floats,
+        d_rho: Floats,
+        dz: Floats,
+        start: Floats,
+        inbound: Floats,
+        stop: Floats,
+    ) -> None:
         sine = np.sqrt((1.0 - cosine) * (1.0 + cosine))
         self.kappa = charge / (p * sine)
         self.rho = ALPHA_T / card.field.bz / self.kappa
         self.tan_lambda = cosine / sine
         self.cos_lambda = sine
-        self.p, self.mass = p, mass
+        self.p, self.mass, self.d_rho, self.dz = p, mass, d_rho, dz
+        self.start, self.inbound, self.stop = start, inbound, stop
 
 
-def _measure(matrix: list[list[Floats]], track: _Track, point: _Point, stereo: float, variance: float) -> None:
-    """Update with the distance to a wire: along the normal to wire and track, u = w x t / |w x t|."""
-    rho, tan_lambda, sine, cosine = track.rho, track.tan_lambda, point.sine, point.cosine
-    direction = (-sine, cosine, tan_lambda)
-    tan_stereo = tangent(stereo)
-    wire = (-point.radial[1] * tan_stereo, point.radial[0] * tan_stereo, 1.0)
-    ux = wire[1] * direction[2] - wire[2] * direction[1]
-    uy = wire[2] * direction[0] - wire[0] * direction[2]
-    uz = wire[0] * direction[1] - wire[1] * direction[0]
-    norm = np.sqrt(ux * ux + uy * uy + uz * uz)
-    ux, uy, uz = ux / norm, uy / norm, uz / norm
-    by_kappa = rho / track.kappa
-    derivative = (
-        ux,
-        rho * (ux * sine + uy * point.one_minus_cosine),
-        by_kappa * (uz * tan_lambda * point.turn - ux * point.one_minus_cosine + uy * sine),
-        uz,
-        -rho * point.turn * uz,
-    )
-    projected = [_row_times(matrix, i, derivative) for i in range(5)]
-    total = variance + sum(d * v for d, v in zip(derivative, projected))
-    gain = np.where(point.reached, 1.0 / total, 0.0)
-    for i in range(5):
-        scaled = gain * projected[i]
-        for j in range(i + 1):
-            matrix[i][j] = matrix[i][j] - scaled * projected[j]
+class _Point(NamedTuple):
+    """Where tracks meet a cylinder: turning angle, its sine and 1 - cosine, cosine of incidence, 1 where they do."""
+
+    turn: Floats
+    sine: Floats
+    one_minus_cosine: Floats
+    incidence: Floats
+    reached: Floats
 
 
-def _row_times(matrix: list[list[Floats]], i: int, vector: tuple[Floats, ...]) -> Floats:
-    result = np.zeros_like(vector[0])
-    for j in range(5):
-        result = result + (matrix[i][j] if j <= i else matrix[j][i]) * vector[j]
-    return result
-
-
-def _scatter(
-    matrix: list[list[Floats]], track: _Track, point: _Point, thickness: float, thickness_in_log: float
-) -> None:
-    """Add the change of the parameters by a kick at a point, in azimuth and in dip angle."""
-    rho, tan_lambda, sine = track.rho, track.tan_lambda, point.sine
-    x = thickness / point.incidence
-    whole = np.maximum(thickness_in_log / point.incidence, LOG_FLOOR)
-    theta0 = np.where(point.reached, highland(track.p, track.mass, x, whole), 0.0)
-    azimuth = theta0 / track.cos_lambda
-    zero = np.zeros_like(rho)
-    in_azimuth = (
-        -azimuth * rho * sine,
-        azimuth * point.cosine,
-        zero,
-        azimuth * rho * tan_lambda * point.one_minus_cosine,
-        zero,
-    )
-    shift = -rho * tan_lambda
-    square = 1.0 + tan_lambda * tan_lambda
-    in_dip = (
-        -theta0 * point.one_minus_cosine * shift,
-        theta0 * sine / rho * shift,
-        theta0 * track.kappa * tan_lambda,
-        theta0 * (tan_lambda * point.turn * shift + rho * point.turn * square - tan_lambda * sine * shift),
-        theta0 * square,
-    )
-    for i in range(5):
-        for j in range(i + 1):
-            matrix[i][j] = matrix[i][j] + in_azimuth[i] * in_azimuth[j] + in_dip[i] * in_dip[j]
+def _meet(track: _Track, surface: Surface, inwards: bool) -> _Point:
+    """Return the crossing of a cylinder on the way out (or in): sin^2(phi / 2) = (r^2 - d_rho^2) / (4 rho R)."""
+    r, outer = surface.radius, track.d_rho + track.rho
+    half = (r * r - track.d_rho * track.d_rho) / (4.0 * track.rho * outer)
+    square = np.minimum(np.maximum(half, 0.0), 1.0)
+    sine_half, cosine_half = np.sqrt(square), np.sqrt(1.0 - square)
+    sign = np.where((track.rho > 0.0) ^ inwards, -1.0, 1.0)
+    turn = sign * 2.0 * arcsine(sine_half)
+    sine = sign * 2.0 * sine_half * cosine_half
+    z = track.dz - track.rho * track.tan_lambda * turn
+    reached: NDArray[np.bool_] = (half > 0.0) & (half < 1.0) & (z > surface.z_min) & (z < surface.z_max)
+    coming = track.inbound > 0.0
+    if inwards:
+        reached = reached & coming & (r < track.start) & ((track.stop > track.start) | (r > track.stop))
+    else:
+        begun = np.where(coming, track.stop > track.start, r > track.start)
+        reached = reached & begun & (r < track.stop)
+    incidence = np.maximum(np.abs(outer * sine) / r * track.cos_lambda, MIN_INCIDENCE)
+    return _Point(turn, sine, 2.0 * square, incidence, reached.astype(np.float64))

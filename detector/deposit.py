@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Floats, Ints
-from ..constants import M_K, M_PI, M_P
+from ..constants import M_K, M_P, M_PI
 from ..elementary import atan2, log, split_index
 from ..geometry.calorimeter import EmcHadron
 from ..geometry.sections import Card
 from ..kernel import kernel, stage
 from .arithmetic import exponential, logarithm, sine
-from .ionisation import IonisationParameters, ionisation_deposit, vavilov_table
+from .crystal_ionisation import IonisationParameters, ionisation_deposit, vavilov_table
 
 _TWO_OVER_PI = 0.6366197723675814
 _NODES = 513

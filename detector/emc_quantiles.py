@@ -15,7 +15,7 @@ from . import deposit
 from .arithmetic import arcsine, exponential, logarithm
 from .emc import parameters
 from .emc_identification import LOWEST, N_KINDS, N_MOMENTA, N_NODES, PER_LN, SCALE
-from .ionisation import ionisation_parameters, ionisation_stage, vavilov_table
+from .crystal_ionisation import ionisation_parameters, ionisation_stage, vavilov_table
 from .leakage import ELECTRON_SHOWER, N_DEPTHS, N_ENERGIES, START_DEPTH, energies, leakage_table
 from .leakage import FIRST_DEPTH, PER_DEPTH
 

@@ -1,189 +1,278 @@
-"""Ionisation in the crystals: most probable loss, and Vavilov's fluctuations around it."""
+"""Energy that charged tracks lose by ionisation between the beam and the middle of the chamber, and its correction.
+
+Shells and half the gas (with its wires) are one mixture: electrons per area and the logarithms of excitation energies
+add up (Bragg). The mean loss of Bethe's formula follows from its value and slope at the momentum: for dT/dx ~ T^-n the
+kinetic energy behind a path x is T' = T (1 - (1 + n) q)^(1 / (1 + n)), q = x dT/dx / T, exact for any n that stays the
+same, and its inverse with the sign of x. The same formula with an assumed mass corrects a measured track back to the
+beam: the right mass leaves no bias, a wrong one its difference.
+"""
 
 import math
 from functools import lru_cache
-from importlib import resources
 from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import Floats
-from ..constants import M_E, M_MU
-from ..elementary import log, split_index
+from ..arrays import Floats, Keys
+from ..constants import ALPHA_T, M_E
+from ..elementary import exp, log
 from ..geometry.sections import Card
 from ..kernel import kernel, stage
-from .arithmetic import logarithm
-from .dedx import density_effect
-from .material import CAESIUM_IODIDE
+from ..rng import ENERGY_LOSS_STREAM, normal2, words
+from .arithmetic import exponential, logarithm
+from .material import Material, touching_shells
 
+_HALF_BETHE = 0.1535375e-3  # K / 2 [GeV cm^2 / mol]
+_PLASMA = 28.816e-9  # [GeV], hbar omega_p of 1 mol of electrons per cm^3
 _LN10 = 2.302585092994046
-_STEPS = 4
-#: Nodes of the packaged quantiles: kappa = 0.001 2^(k / 2), beta^2 = 0.2 and 1, normal deviates -5 to 5 in steps of 1/8.
-_LN_KAPPA, _PER_LN_KAPPA = -6.907755278982137, 2.8853900817779268
-_QUANTILES, _PER_DEVIATE, _LARGEST = 81, 8.0, 5.0
-_BETA2_LOW, _PER_BETA2 = 0.2, 1.25
-_ONE = np.uint64(1)
-_BETA_ROW, _KAPPA_ROW = np.uint64(_QUANTILES), np.uint64(2 * _QUANTILES)
+#: Mean and standard deviation of the Moyal distribution.
+_MOYAL_MEAN, _MOYAL_SIGMA = 1.2703628454614782, 2.221441469079183
 
 
-class IonisationParameters(NamedTuple):
-    """What the formulas need of a card; energies [GeV]."""
+class IonisationLoss(NamedTuple):
+    """What the formulas need of a card: the mixture (density effect as in `material`), and where it is."""
 
-    #: Loss per path and bracket, and Landau's width at beta = 1.
-    scale: float
-    width: float
-    #: ln(2 m_e / I^2).
-    log_constant: float
-    smear: float
-    fluctuate: float
+    #: K / 2 Z/A x [GeV] at normal incidence, Landau's xi beta^2.
+    strength: float
+    #: ln of (2 m_e / excitation energy)^2 / 2 m_e [1/GeV].
+    log_excitation: float
+    c: float
+    x0: float
+    x1: float
+    a: float
+    #: Mean transverse distance [cm] of the matter from the beam times bz / ALPHA_T, and that distance.
+    lever: float
+    radius: float
+    #: 1 with straggling, else 0.
+    straggling: float
+    #: |tan_lambda| from where on tracks leave through the ends of the innermost shell, and lose nothing.
+    steepest: float
 
 
-def ionisation_parameters(card: Card) -> IonisationParameters:
-    """Return the constants of a card."""
-    emc, excitation = card.emc, CAESIUM_IODIDE.excitation
-    log_constant = float(logarithm(2.0 * M_E / (excitation * excitation)))
-    smear = 1.0 if emc.smear else 0.0
-    constants = IonisationParameters(1.0, emc.mip_width, log_constant, smear * emc.mip_smear, smear)
-    reference = np.empty(1)
-    _reference_stage(constants, reference)
-    return constants._replace(scale=emc.mip_energy / float(reference[0]))
+class Loss(NamedTuple):
+    """Constants, and the radii [cm] of the matter with the share of it from there on."""
+
+    constants: IonisationLoss
+    radii: Floats
+    shares: Floats
+
+
+def mixture(parts: list[tuple[float, float, float, float]]) -> Material:
+    """Return one material of unit thickness for parts of (g/cm^2, density [g/cm^3], Z/A, excitation energy [GeV]).
+
+    The density effect is that of Sternheimer and Peierls (Phys. Rev. B 3 (1971) 3681) for solids and liquids.
+    """
+    total = sum(part[0] for part in parts)
+    electrons = sum(part[0] * part[2] for part in parts)
+    log_i = sum(part[0] * part[2] * float(logarithm(part[3])) for part in parts) / electrons
+    plasma2 = _PLASMA * _PLASMA
+    log_plasma2 = sum(part[0] * part[2] * float(logarithm(plasma2 * part[1] * part[2])) for part in parts) / electrons
+    c = 2.0 * log_i - log_plasma2 + 1.0
+    excitation = float(exponential(log_i))
+    light = excitation < 100e-9
+    x1 = 2.0 if light else 3.0
+    x0 = 0.2 if c < (3.681 if light else 5.215) else 0.326 * c - (1.0 if light else 1.5)
+    depth = x1 - x0
+    a = (c - 2.0 * _LN10 * x0) / (depth * depth * depth)
+    return Material(total, electrons / total, excitation, c, x0, x1, a, 3.0)
+
+
+def _parts(card: Card) -> list[tuple[float, list[tuple[float, float, float, float]]]]:
+    """Return (radius, parts) of the shells and, last, of half the gas."""
+    found = []
+    for group in touching_shells(card):
+        shells = [
+            ((one.r_outer - one.r_inner) * one.density, one.density, one.z_over_a, one.excitation_energy)
+            for one in group
+        ]
+        found.append((group[-1].r_outer, [shell for shell in shells if shell[0] > 0.0]))
+    matter, last = card.matter, card.mdc.layers[-1].radius
+    if matter.gas_density > 0.0:
+        thickness = 0.5 * (last - card.mdc.gas_inner) * matter.gas_density
+        gas = thickness, matter.gas_density, matter.gas_z_over_a, card.dedx.mean_excitation_energy
+        found.append((card.mdc.gas_inner, [gas]))
+    return [one for one in found if one[1]]
+
+
+@lru_cache(maxsize=16)
+def ionisation_loss(card: Card) -> Loss | None:
+    """Return the losses in the matter of a card up to the middle of the chamber; None if it has none."""
+    groups = _parts(card)
+    if not card.matter.ionisation or not groups:
+        return None
+    material = mixture([part for _, parts in groups for part in parts])
+    electrons = material.density * material.z_over_a
+    weights = [sum(part[0] * part[2] for part in parts) / electrons for _, parts in groups]
+    radius = sum(weight * one[0] for weight, one in zip(weights, groups))
+    shells = touching_shells(card)
+    steepest = shells[0][-1].half_length / shells[0][-1].r_outer if shells else 1e3
+    log_excitation = float(logarithm(2.0 * M_E / (material.excitation * material.excitation)))
+    constants = IonisationLoss(
+        _HALF_BETHE * electrons,
+        log_excitation,
+        material.c,
+        material.x0,
+        material.x1,
+        material.a,
+        radius * card.field.bz / ALPHA_T,
+        radius,
+        1.0 if card.matter.straggling else 0.0,
+        steepest,
+    )
+    shares = np.array([sum(weights[i:]) for i in range(len(weights))])
+    return Loss(constants, np.array([one[0] for one in groups]), shares)
+
+
+def share_crossed(radius2: Floats, card: Card, loss: Loss) -> Floats:
+    """Return the share of the matter that tracks cross which start at given squared radii [cm^2]."""
+    share = np.ones(len(radius2))
+    away = np.flatnonzero(radius2 >= loss.radii[0] * loss.radii[0])
+    if len(away):
+        start = np.sqrt(radius2[away])
+        inner, outer = loss.radii[-1], card.mdc.layers[-1].radius
+        in_gas = loss.shares[-1] * np.clip((outer - start) / (outer - inner), 0.0, 1.0)
+        passed = np.searchsorted(loss.radii, start, side="right")
+        share[away] = np.where(passed < len(loss.radii), loss.shares[np.minimum(passed, len(loss.radii) - 1)], in_gas)
+    return share
 
 
 @kernel
-def largest_transfer(bg2: float, mass: float) -> float:
-    """Return the largest energy [GeV] that an electron gets in one collision (PDG 2022, eq. 34.4)."""
+def mean_loss(p: float, mass: float, constants: IonisationLoss) -> tuple[float, float]:
+    """Return Bethe's mean loss over the kinetic energy, at normal incidence, and n = -d ln(loss) / d ln T.
+
+    PDG 2022, eq. 34.5, without the floor of `material.stopping_power` but for slow particles (beta gamma < 0.05).
+    """
+    bg2 = max(p * p * (1.0 / (mass * mass)), 1e-6)
+    gamma2 = 1.0 + bg2
+    gamma = math.sqrt(gamma2)
+    inverse = 1.0 / gamma2
+    beta2 = bg2 * inverse
     ratio = M_E / mass
-    return 2.0 * M_E * bg2 / (1.0 + 2.0 * math.sqrt(1.0 + bg2) * ratio + ratio * ratio)
+    screen = 1.0 / (1.0 + 2.0 * gamma * ratio + ratio * ratio)
+    log_bg2 = log(bg2)
+    x = log_bg2 * (0.5 / _LN10)
+    room = max(constants.x1 - x, 0.0)
+    dense = x > constants.x0
+    delta = log_bg2 - constants.c + constants.a * room * room * room if dense else 0.0
+    delta_slope = 2.0 - 3.0 / _LN10 * constants.a * room * room if dense else 0.0
+    bracket = log_bg2 + log(2.0 * M_E * bg2 * screen) + constants.log_excitation - 2.0 * beta2 - delta
+    slope = 4.0 - 2.0 * ratio * beta2 * gamma * screen - 4.0 * beta2 * inverse - delta_slope
+    low = bracket < 0.2
+    bracket = 0.2 if low else bracket
+    slope = -2.0 * inverse + (0.0 if low else slope / bracket)
+    # T = m bg2 / (gamma + 1); d ln p / d ln T = gamma / (gamma + 1)
+    per_bg2 = 1.0 / bg2
+    loss = constants.strength * (1.0 / mass) * gamma2 * (gamma + 1.0) * per_bg2 * per_bg2 * bracket
+    return loss, -slope * gamma / (gamma + 1.0)
 
 
 @kernel
-def _exp_of_minus(x: float) -> float:
-    """Return exp(-x) for 0 <= x <= 1 to 2e-5."""
-    return 0.999979 - x * (0.9993538 - x * (0.495338 - x * (0.1536258 - x * 0.0255613)))
+def kinetic_behind(p: float, mass: float, path: float, constants: IonisationLoss) -> float:
+    """Return the kinetic energy [GeV] behind `path` times the matter at normal incidence; in front of it if negative.
 
-
-@kernel
-def loss_bracket(bg2: float, mass: float, xi: float, constants: IonisationParameters) -> float:
-    """Return the energy loss in the crystals up to a factor: the most probable one, or the mean where it is smaller.
-
-    1/beta^2 [ln(2 m_e beta^2 gamma^2 / I) + ln(xi / I) + 0.2 - beta^2 - delta] with xi at beta = 1 (Landau; PDG 2022,
-    eq. 34.12), or with ln(T_max / I) - 2 beta^2 (Bethe) for slow particles; below beta gamma = 0.3 flat.
+    A particle that would stop keeps a thousandth of its energy.
     """
-    bg2 = max(bg2, 0.09)
-    beta2 = bg2 / (1.0 + bg2)
-    delta = density_effect(0.5 * log(bg2), CAESIUM_IODIDE.c, CAESIUM_IODIDE.x0 * _LN10, CAESIUM_IODIDE.x1 * _LN10)
-    # 1.2214 = exp(0.2)
-    smaller = min(1.2214027581601699 * xi / beta2, largest_transfer(bg2, mass) * _exp_of_minus(beta2))
-    return (constants.log_constant + log(bg2 * smaller) - beta2 - delta) / beta2
+    loss, n = mean_loss(p, mass, constants)
+    bg2 = max(p * p * (1.0 / (mass * mass)), 1e-6)
+    kinetic = mass * bg2 / (math.sqrt(1.0 + bg2) + 1.0)
+    left = max(1.0 - (1.0 + n) * path * loss, 1e-3)
+    return max(exp(log(left) / (1.0 + n)), 1e-3) * kinetic
+
+
+@kernel
+def fluctuation(p: float, mass: float, strength: float, g: float) -> float:
+    """Return the deviation [GeV] of a loss from its mean: a Moyal variate -ln g^2 of a normal g, of mean zero.
+
+    Its width is Landau's xi = K/2 Z/A x / beta^2 for thin layers, and where the largest transfer is small that of the
+    second moment, sigma^2 = xi T_max (1 - beta^2 / 2); `strength` is xi beta^2 [GeV]. Transfers far above the mean are
+    rarer than Landau's; the most probable loss is 1.3 xi below the mean (Landau: more), which the correction would
+    share.
+    """
+    bg2 = max(p * p * (1.0 / (mass * mass)), 1e-6)
+    gamma2 = 1.0 + bg2
+    ratio = M_E / mass
+    screen = 1.0 / (1.0 + 2.0 * math.sqrt(gamma2) * ratio + ratio * ratio)
+    beta2 = bg2 * (1.0 / gamma2)
+    xi = strength * gamma2 * (1.0 / bg2)
+    width = min(xi, math.sqrt(xi * 2.0 * M_E * bg2 * screen * (1.0 - 0.5 * beta2)) * (1.0 / _MOYAL_SIGMA))
+    return width * (-log(max(g * g, 1e-12)) - _MOYAL_MEAN)
+
+
+@kernel
+def bent_anew(
+    d_rho: float, phi0: float, kappa: float, changed: float, constants: IonisationLoss
+) -> tuple[float, float]:
+    """Return (d_rho, phi0) of a track of the curvature `changed` that agrees with the given one where the matter is.
+
+    phi0 + delta and d_rho + r delta / 2 with delta = r (1 / rho' - 1 / rho), for r << rho.
+    """
+    delta = min(max(constants.lever * (changed - kappa), -1.0), 1.0)
+    return d_rho + 0.5 * constants.radius * delta, phi0 + delta
 
 
 @stage
-def _reference_stage(constants: IonisationParameters, bracket: Floats) -> None:
-    """Fill the bracket of a muon of 1 GeV."""
-    for i in range(np.uint64(bracket.size)):
-        bracket[i] = loss_bracket(1.0 / (M_MU * M_MU), M_MU, constants.width, constants)
-
-
-@kernel
-def ionisation(
-    p: float, mass: float, path_factor: float, constants: IonisationParameters
-) -> tuple[float, float, float, float]:
-    """Return (loss, xi [GeV], kappa, beta^2) along path_factor x depth; all kinetic energy where it stops.
-
-    In four steps, since a slow particle loses more towards its end; anchored on the card's value for a 1 GeV muon.
-    xi and kappa = xi / T_max are those at the entrance.
-    """
-    kinetic = p * p / (math.sqrt(p * p + mass * mass) + mass)
-    left = kinetic
-    step = constants.scale * path_factor / _STEPS
-    width = constants.width * path_factor
-    for _ in range(_STEPS):
-        bg2 = left * (left + 2.0 * mass) / (mass * mass)
-        left = max(left - step * loss_bracket(bg2, mass, max(width, 1e-12), constants), 0.0)
-    bg2 = max(p * p / (mass * mass), 0.09)
-    beta2 = bg2 / (1.0 + bg2)
-    xi = width / beta2
-    return kinetic - left, xi, xi / largest_transfer(bg2, mass), beta2
-
-
-@kernel
-def fluctuation(kappa: float, beta2: float, g: float, table: Floats) -> float:
-    """Return (deposit - loss of `loss_bracket`) / xi from a normal: quantiles of Vavilov's distribution.
-
-    Its tail ends where collisions can transfer no more (Landau's is the limit of small kappa and has none).
-    """
-    log_kappa = log(min(max(kappa, 1.0001e-3), 262.0))
-    i, f = split_index((log_kappa - _LN_KAPPA) * _PER_LN_KAPPA)
-    b = min(max((beta2 - _BETA2_LOW) * _PER_BETA2, 0.0), 1.0)
-    j, h = split_index((min(max(g, -_LARGEST + 1e-6), _LARGEST - 1e-6) + _LARGEST) * _PER_DEVIATE)
-    node = i * _KAPPA_ROW + j
-    low = _along(table, node, h, b)
-    high = _along(table, node + _KAPPA_ROW, h, b)
-    # tabulated from Landau's most probable loss; where the mean is smaller, from there
-    return low + f * (high - low) + max(log_kappa + 0.2 + beta2, 0.0)
-
-
-@kernel
-def _along(table: Floats, node: np.uint64, h: float, b: float) -> float:
-    slow: float = table[node] + h * (table[node + _ONE] - table[node])
-    other = node + _BETA_ROW
-    fast: float = table[other] + h * (table[other + _ONE] - table[other])
-    return slow + b * (fast - slow)
-
-
-@kernel
-def ionisation_deposit(
-    kinetic: float,
-    loss: tuple[float, float, float, float],
-    g1: float,
-    g2: float,
-    table: Floats,
-    constants: IonisationParameters,
-) -> float:
-    """Return the deposit [GeV] of a particle that does not interact, from two normals and what `ionisation` returns.
-
-    Vavilov's fluctuation, never above the kinetic energy, and the crystals' relative smearing. Bremsstrahlung of muons
-    is left out (below 2 GeV less than 3e-5 of them lose over half their energy to it).
-    """
-    mode, xi, kappa, beta2 = loss
-    deposit = min(mode + constants.fluctuate * xi * fluctuation(kappa, beta2, g1, table), kinetic)
-    return max(deposit, 0.0) * (1.0 + constants.smear * g2)
-
-
-@lru_cache(maxsize=1)
-def vavilov_table() -> Floats:
-    """Return the flat table of quantiles, [kappa][beta^2][deviate]."""
-    package = __package__.rpartition(".")[0]
-    text = resources.files(package).joinpath("data", "vavilov_quantiles.csv").read_text(encoding="utf-8")
-    rows = [line for line in text.splitlines() if not line.startswith("#")][1:]
-    table = np.array([float(value) for row in rows for value in row.split(",")[2:]])
-    table.flags.writeable = False
-    return table
+def draw_stage(k0: np.uint64, k1: np.uint64, event: Keys, particle: Keys, g: Floats) -> None:
+    """Draw the normals of the fluctuations."""
+    for i in range(np.uint64(g.size)):
+        a, b, _, _ = words(k0, k1, event[i], particle[i], ENERGY_LOSS_STREAM, np.uint64(0))
+        g[i], _ = normal2(a, b)
 
 
 @stage
-def ionisation_stage(
-    p: Floats, mass: Floats, path_factor: Floats, constants: IonisationParameters, loss: tuple[Floats, ...]
-) -> None:
-    """Fill loss, xi [GeV], kappa and beta^2 of particles from momenta and masses [GeV] and paths per depth."""
-    for i in range(np.uint64(p.size)):
-        mode, xi, kappa, beta2 = ionisation(p[i], mass[i], path_factor[i], constants)
-        loss[0][i], loss[1][i], loss[2][i], loss[3][i] = mode, xi, kappa, beta2
-
-
-@stage
-def deposit_stage(
+def slow_down_stage(
+    mass: float,
+    constants: IonisationLoss,
+    share: Floats,
+    g: Floats,
     p: Floats,
-    mass: Floats,
-    loss: tuple[Floats, ...],
-    g1: Floats,
-    g2: Floats,
-    table: Floats,
-    constants: IonisationParameters,
-    deposit: Floats,
+    pt: Floats,
+    helix: tuple[Floats, Floats, Floats],
 ) -> None:
-    """Fill the deposits [GeV] of particles that do not interact, from their losses and two normals."""
+    """Replace momenta [GeV] and (d_rho, phi0, kappa) at the beam by those that the chamber sees."""
+    d_rho, phi0, kappa = helix
+    steep2 = 1.0 + constants.steepest * constants.steepest
     for i in range(np.uint64(p.size)):
-        kinetic = p[i] * p[i] / (math.sqrt(p[i] * p[i] + mass[i] * mass[i]) + mass[i])
-        parts = loss[0][i], loss[1][i], loss[2][i], loss[3][i]
-        deposit[i] = ionisation_deposit(kinetic, parts, g1[i], g2[i], table, constants)
+        slant = min(p[i] / pt[i], 1e6)
+        path = share[i] * slant if slant * slant < steep2 else 0.0
+        mean = kinetic_behind(p[i], mass, path, constants)
+        strength = constants.straggling * constants.strength * path
+        kinetic = max(mean - fluctuation(p[i], mass, strength, g[i]), 1e-3 * mean)
+        kept = math.sqrt(kinetic * (kinetic + 2.0 * mass)) / p[i]
+        changed = kappa[i] / kept
+        d_rho[i], phi0[i] = bent_anew(d_rho[i], phi0[i], kappa[i], changed, constants)
+        kappa[i] = changed
+        p[i] = p[i] * kept
+        pt[i] = pt[i] * kept
+
+
+@stage
+def correct_stage(
+    mass: float,
+    path: float,
+    constants: IonisationLoss,
+    helix: tuple[Floats, Floats, Floats, Floats],
+    jacobian: Floats,
+) -> None:
+    """Bring measured (d_rho, phi0, kappa, tan_lambda) back through `path` times the matter, with an assumed mass.
+
+    A negative path goes forwards: it takes a correction away. `jacobian` is d kappa' / d kappa: with the loss S ~ T^-n,
+    dT' / dT = S(T') / S(T).
+    """
+    d_rho, phi0, kappa, tan_lambda = helix
+    steep2 = 1.0 + constants.steepest * constants.steepest
+    for i in range(np.uint64(kappa.size)):
+        slant2 = 1.0 + tan_lambda[i] * tan_lambda[i]
+        slant = math.sqrt(slant2)
+        p = slant / abs(kappa[i])
+        crossed = path * slant if slant2 < steep2 else 0.0
+        kinetic = kinetic_behind(p, mass, -crossed, constants)
+        before = math.sqrt(kinetic * (kinetic + 2.0 * mass))
+        loss, n = mean_loss(p, mass, constants)
+        start = p * p / (math.sqrt(p * p + mass * mass) + mass)
+        left = max(1.0 + (1.0 + n) * crossed * loss, 1e-3)
+        # dT' / dT = (T' / T)^-n; dp = E / p dT; dkappa = -kappa / p dp
+        ratio = p / before
+        jacobian[i] = kinetic / (start * left) * (kinetic + mass) / (start + mass) * ratio * ratio * ratio
+        changed = kappa[i] * p / before
+        d_rho[i], phi0[i] = bent_anew(d_rho[i], phi0[i], kappa[i], changed, constants)
+        kappa[i] = changed

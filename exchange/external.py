@@ -15,10 +15,10 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..charges import charges
 from ..checks import check_finite
 from ..constants import C
 from ..event import Floats, Ints, TruthEvents
+from ..pdg import charges
 from .frame import invariant_mass, to_electron_axis, to_rest_frame
 from .header import Header
 from .read_options import ReadOptions, WeightChoice

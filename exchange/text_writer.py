@@ -6,10 +6,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..charges import charges
 from ..checks import check_columns, check_finite
 from ..constants import M_E
 from ..event import Floats, TruthEvents, empty_record, select_events
+from ..pdg import charges
 from .external import DECAYED, FINAL
 from .streams import Draft
 

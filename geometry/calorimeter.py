@@ -12,24 +12,32 @@ from ..schema import Section, quantity, require, require_range
 class EmcBarrel(Section):
     """Barrel of crystals: sigma_E / E = noise / E + stochastic / E^exponent + constant in quadrature, E in GeV."""
 
+    #: Radius of the front faces.
     front_radius: float = quantity("cm", "(0, 1000]")
     #: |cos theta| of the edge, and up to where clusters are used; forward, and backward where given.
     cos_max: float = quantity("", "(0, 1]")
+    #: |cos theta| up to which clusters are used.
     usable_cos_max: float = quantity("", "(0, 1]")
+    #: Noise term of the energy resolution.
     noise: float = quantity("GeV", "[0, 1]")
+    #: Stochastic term of the energy resolution.
     stochastic: float = quantity("GeV^exponent", "(0, 1]")
+    #: Constant term of the energy resolution.
     constant: float = quantity("", "[0, 1]")
     #: Position resolution position / sqrt(E) + position_constant in quadrature.
     position: float = quantity("cm GeV^(1/2)", "(0, 100]")
+    #: Constant term of the position resolution.
     position_constant: float = quantity("cm", "[0, 100]")
     #: Smallest energy of a photon in the analysis.
     threshold: float = quantity("GeV", "[0, 1]")
     #: Power of the energy in the stochastic term: 0.5 or 0.25.
     exponent: float = quantity("", "[0.25, 0.5]", default=0.5)
+    #: |cos theta| of the backward edge; as forward unless given.
     backward_cos_max: float | None = quantity("", "(0, 1]", default=None)
+    #: |cos theta| up to which clusters are used backward; as forward unless given.
     backward_usable_cos_max: float | None = quantity("", "(0, 1]", default=None)
-    #: Matter between the tracking chamber's last layer and the crystals at 90 degrees, in radiation lengths.
-    front_thickness: float = quantity("", "[0, 10]", default=0.0)
+    #: Matter between the tracking chamber's last layer and the crystals at 90 degrees.
+    front_thickness: float = quantity("radiation lengths", "[0, 10]", default=0.0)
     #: What a minimum-ionising particle loses in it.
     front_loss: float = quantity("GeV", "[0, 1]", default=0.0)
 
@@ -42,22 +50,35 @@ class EmcBarrel(Section):
 class EmcEndcap(Section):
     """Endcaps of crystals; the backward one as the forward one unless its own keys are given."""
 
+    #: |z| of the front faces.
     front_z: float = quantity("cm", "(0, 1000]")
+    #: |cos theta| of the edges.
     cos_range: tuple[float, float] = quantity("", "[0, 1]")
+    #: |cos theta| between which clusters are used.
     usable_cos_range: tuple[float, float] = quantity("", "[0, 1]")
+    #: Noise term of the energy resolution.
     noise: float = quantity("GeV", "[0, 1]")
+    #: Stochastic term of the energy resolution.
     stochastic: float = quantity("GeV^exponent", "(0, 1]")
+    #: Constant term of the energy resolution.
     constant: float = quantity("", "[0, 1]")
+    #: Position resolution position / sqrt(E) + position_constant in quadrature.
     position: float = quantity("cm GeV^(1/2)", "(0, 100]")
+    #: Constant term of the position resolution.
     position_constant: float = quantity("cm", "[0, 100]")
+    #: Smallest energy of a photon in the analysis.
     threshold: float = quantity("GeV", "[0, 1]")
+    #: Power of the energy in the stochastic term: 0.5 or 0.25.
     exponent: float = quantity("", "[0.25, 0.5]", default=0.5)
     #: |z|, and |cos theta|, of the backward endcap.
     backward_z: float | None = quantity("cm", "(0, 1000]", default=None)
+    #: |cos theta| of the edges of the backward endcap; as forward unless given.
     backward_cos_range: tuple[float, float] | None = quantity("", "[0, 1]", default=None)
+    #: |cos theta| between which its clusters are used; as forward unless given.
     backward_usable_cos_range: tuple[float, float] | None = quantity("", "[0, 1]", default=None)
     #: Matter in front, along z.
-    front_thickness: float = quantity("", "[0, 10]", default=0.0)
+    front_thickness: float = quantity("radiation lengths", "[0, 10]", default=0.0)
+    #: What a minimum-ionising particle loses in it.
     front_loss: float = quantity("GeV", "[0, 1]", default=0.0)
 
     def check(self) -> None:
@@ -72,23 +93,30 @@ class EmcEndcap(Section):
 class EmcHadron(Section):
     """Deposits of hadrons: interaction, Beta-distributed visible fraction, charge exchange to neutral pions."""
 
+    #: Nuclear interaction length of the crystals for pions.
     interaction_length: float = quantity("cm", "(0, 1e12]")
     #: Length of K+ over that of pions.
     kaon_plus_factor: float = quantity("", "(0, 10]")
     #: Visible deposit of an interacting hadron: Beta(shape) x visible_fraction x remaining kinetic energy.
     beta_shape: tuple[float, float] = quantity("", "(0, 100]")
+    #: Largest visible part of the kinetic energy.
     visible_fraction: float = quantity("", "[0, 1]")
     #: Fraction of pions with a leading neutral pion, and its momentum dependence (intercept + slope p) around 1.
     charge_exchange_plus: float = quantity("", "[0, 1]")
+    #: The same for pi-.
     charge_exchange_minus: float = quantity("", "[0, 1]")
+    #: Intercept of the momentum dependence.
     charge_exchange_intercept: float = quantity("", "[0, 10]")
+    #: Slope of the momentum dependence.
     charge_exchange_slope: float = quantity("1/GeV", "[-10, 10]")
+    #: Beta shape of the part of the energy that the neutral pion takes.
     charge_exchange_shape: tuple[float, float] = quantity("", "(0, 100]")
     #: Length of antibaryons over that of pions.
     antibaryon_factor: float = quantity("", "(0, 10]", default=1.0)
     #: Whether antibaryons annihilate where they interact or stop, and its visible part of kinetic energy and two
     #: masses, Beta(shape).
     annihilation: bool = quantity("", default=False)
+    #: Beta shape of the visible part.
     annihilation_shape: tuple[float, float] = quantity("", "(0, 100]", default=(2.0, 3.5))
     #: Visible part, x Beta(beta_shape), of the rest energy that a stopped pi- or kaon frees.
     stopped_fraction: float = quantity("", "[0, 1]", default=0.0)
@@ -102,9 +130,11 @@ class EmcShape(Section):
 
     #: Mean of 1 - E3x3 / E5x5, and width of its logarithm.
     outside: tuple[float, float, float] = quantity("", "[0, 1)", default=(0.0, 0.0, 0.0))
+    #: Width of the logarithm of that.
     outside_width: tuple[float, float, float] = quantity("", "[0, 5]", default=(0.0, 0.0, 0.0))
     #: Median of the second moment, and width of its logarithm.
     second_moment: tuple[float, float, float] = quantity("cm^2", "[0, 1000]", default=(0.0, 0.0, 0.0))
+    #: Width of the logarithm of that.
     second_moment_width: tuple[float, float, float] = quantity("", "[0, 5]", default=(0.0, 0.0, 0.0))
     #: Correlation of the two logarithms.
     correlation: float = quantity("", "[-1, 1]", default=0.0)
@@ -129,21 +159,6 @@ class EmcBackground(Section):
 
 
 @dataclass(frozen=True)
-class EmcDead(Section):
-    """A region without measurement, seen from the origin: dead crystals, or a gap in azimuth."""
-
-    cos_low: float = quantity("", "[-1, 1]")
-    cos_high: float = quantity("", "[-1, 1]")
-    phi_low: float = quantity("rad", "[-3.15, 3.15]")
-    phi_high: float = quantity("rad", "[-3.15, 3.15]")
-
-    def check(self) -> None:
-        """Raise SchemaError unless the region has a size."""
-        require_range("cos_low, cos_high", (self.cos_low, self.cos_high))
-        require_range("phi_low, phi_high", (self.phi_low, self.phi_high))
-
-
-@dataclass(frozen=True)
 class Emc(Section):
     """Electromagnetic calorimeter of CsI(Tl) crystals."""
 
@@ -160,7 +175,9 @@ class Emc(Section):
     line_shape_tail: float = quantity("", "[0, 1]")
     #: Minimum-ionising deposit along the depth: most probable value, Landau width, relative smearing.
     mip_energy: float = quantity("GeV", "(0, 10]")
+    #: Width of the Landau distribution of that deposit.
     mip_width: float = quantity("GeV", "(0, 1]")
+    #: Relative Gaussian smearing of that deposit.
     mip_smear: float = quantity("", "[0, 1]")
     #: Smallest energy of a cluster that is recorded.
     cluster_threshold: float = quantity("GeV", "[0, 1]")
@@ -168,16 +185,20 @@ class Emc(Section):
     merge_angle: float = quantity("rad", "[0, 1]")
     #: Time resolution time_stochastic / sqrt(E) + time_sigma in quadrature.
     time_sigma: float = quantity("ns", "[0, 1000]")
+    #: Whether what is measured differs from what is true.
     smear: bool = quantity("")
+    #: Stochastic term of the time resolution.
     time_stochastic: float = quantity("ns GeV^(1/2)", "[0, 1000]", default=0.0)
     #: Whether showers leak out at the rear: radiation length of the crystals, their critical energy, and the inverse
     #: length of the longitudinal profile t^(a - 1) exp(-b t), t in radiation lengths.
     leakage: bool = quantity("", default=False)
+    #: Radiation length of the crystals.
     radiation_length: float = quantity("cm", "(0, 1000]", default=1.86)
+    #: Critical energy of the crystals.
     critical_energy: float = quantity("GeV", "(0, 1]", default=0.0112)
+    #: Inverse length b of the longitudinal profile t^(a - 1) exp(-b t), t in radiation lengths.
     profile_slope: float = quantity("", "[0.1, 2]", default=0.5)
     #: Part of what early showers lose in the matter in front that its counters see, and that is added back.
     front_returned: float = quantity("", "[0, 1]", default=0.0)
     shape: EmcShape = EmcShape()
     background: EmcBackground = EmcBackground()
-    dead: tuple[EmcDead, ...] = ()

@@ -11,7 +11,7 @@ from ..packaged import Shelf
 from ..schema import build, digest
 from .sections import Card
 
-__all__ = ["Card", "card_hash", "card_names", "card_text", "load_card"]
+__all__ = ["CARDS", "Card", "card_hash", "card_names", "card_text", "load_card"]
 
 #: Both energies, or both spreads, of a user's card take the place of the one number for symmetric beams in its base.
 _REPLACED = {
@@ -21,17 +21,18 @@ _REPLACED = {
     }
 }
 
-_CARDS = Shelf("card", __package__, _REPLACED)
+#: The packaged cards, and how those of users are found.
+CARDS = Shelf("card", __package__, _REPLACED)
 
 
 def card_names() -> tuple[str, ...]:
     """Return the names of the packaged cards."""
-    return _CARDS.names()
+    return CARDS.names()
 
 
 def card_text(name_or_path: str | Path) -> str:
     """Return the text of a packaged card, or of a card file; OSError or ValueError if there is none."""
-    return _CARDS.text(name_or_path)
+    return CARDS.text(name_or_path)
 
 
 def load_card(name_or_path: Card | str | Path) -> Card:
@@ -47,7 +48,7 @@ def load_card(name_or_path: Card | str | Path) -> Card:
     """
     if isinstance(name_or_path, Card):
         return name_or_path
-    source, tables = _CARDS.read(name_or_path)
+    source, tables = CARDS.read(name_or_path)
     return build(Card, tables, source)
 
 

@@ -9,9 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..constants import HYPOTHESES
 from ..schema import SchemaError, Section, quantity, require, require_range
 from .calorimeter import Emc
-from .subdetectors import Dedx, Mdc, Muc, Tof
+from .periods import Period, check_periods
+from .subdetectors import Dedx, Muc, Tof
+from .tracker import Mdc, SiliconLayer
+from .trigger import Region, Trigger
 
 if TYPE_CHECKING:
     from .beam import Laboratory
@@ -29,9 +33,13 @@ class Beam(Section):
     if it agrees; None asks for it anew.
     """
 
+    #: Centre-of-mass energy.
     sqrt_s: float = quantity("GeV", "(0, 20]", default=None)
+    #: Energy of the electron beam, which flies towards +z.
     electron_energy: float | None = quantity("GeV", "(0, 1000]", default=None)
+    #: Energy of the positron beam.
     positron_energy: float | None = quantity("GeV", "(0, 1000]", default=None)
+    #: Half of the angle between the beams in the horizontal plane, towards +x.
     half_crossing_angle: float = quantity("rad", "[0, 0.2]")
     #: Rotation of both beams from z towards x; 0: the axis of the detector halves the angle between them.
     tilt: float = quantity("rad", "[-0.2, 0.2]", default=0.0)
@@ -39,6 +47,7 @@ class Beam(Section):
     energy_spread: float = quantity("GeV", "[0, 0.1]", default=None)
     #: Standard deviations of the energies of both beams.
     electron_spread: float | None = quantity("GeV", "[0, 0.1]", default=None)
+    #: The same for the positron beam.
     positron_spread: float | None = quantity("GeV", "[0, 0.1]", default=None)
     #: Standard deviations of the luminous region along x, y, z.
     spot: tuple[float, float, float] = quantity("cm", "[0, 100]")
@@ -104,6 +113,7 @@ class Beam(Section):
 class Field(Section):
     """Uniform magnetic field along z."""
 
+    #: Flux density.
     bz: float = quantity("T", "(0, 10]")
 
 
@@ -111,11 +121,22 @@ class Field(Section):
 class Cylinder(Section):
     """A cylindrical shell of material around the beam line."""
 
+    #: Name in messages.
     name: str
+    #: Inner radius.
     r_inner: float = quantity("cm", "(0, 1000]")
+    #: Outer radius.
     r_outer: float = quantity("cm", "(0, 1000]")
+    #: Radiation length of the material.
     radiation_length: float = quantity("cm", "(0, 1e9]")
+    #: Half length, to either side of the origin.
     half_length: float = quantity("cm", "(0, 1000]")
+    #: What ionisation depends on; without a density the shell takes no energy away.
+    density: float = quantity("g/cm^3", "[0, 30]", default=0.0)
+    #: Mean Z / A of the material.
+    z_over_a: float = quantity("mol/g", "(0, 1]", default=0.5)
+    #: Mean excitation energy of the material.
+    excitation_energy: float = quantity("GeV", "(0, 1e-6]", default=7.8e-8)
 
     def check(self) -> None:
         """Raise SchemaError unless the shell has a thickness."""
@@ -126,47 +147,71 @@ class Cylinder(Section):
 class Coil(Section):
     """Solenoid between calorimeter and muon counter: equivalent thickness of aluminium and steel at 90 degrees."""
 
+    #: Inner radius of the cryostat.
     r_inner: float = quantity("cm", "(0, 1000]")
+    #: Outer radius of the cryostat.
     r_outer: float = quantity("cm", "(0, 1000]")
+    #: Half length of the cryostat.
     half_length: float = quantity("cm", "(0, 1000]")
+    #: Thickness of aluminium.
     aluminium: float = quantity("cm", "[0, 100]")
+    #: Thickness of steel.
     steel: float = quantity("cm", "[0, 100]")
-
-
-@dataclass(frozen=True)
-class Trigger(Section):
-    """First-level trigger."""
-
-    efficiency: float = quantity("", "[0, 1]")
 
 
 @dataclass(frozen=True)
 class Matter(Section):
     """What particles do in the matter they cross, each switched on or off, besides multiple scattering."""
 
+    #: Charged particles lose energy up to the middle of the chamber, and the fit corrects for it.
+    ionisation: bool = quantity("", default=False)
+    #: The loss fluctuates about its mean.
+    straggling: bool = quantity("", default=False)
+    #: The particle that the fit of every track assumes.
+    track_hypothesis: str = quantity("", choices=HYPOTHESES, default="pi")
+    #: Gas and wires of the chamber; without a density they take no energy away.
+    gas_density: float = quantity("g/cm^3", "[0, 1]", default=0.0)
+    #: Mean Z / A of gas and wires.
+    gas_z_over_a: float = quantity("mol/g", "(0, 1]", default=0.5)
     #: Electrons radiate photons in the shells and in the gas.
     bremsstrahlung: bool = quantity("", default=False)
     #: Radiated photons below this energy are neither followed nor taken from the electron.
     photon_threshold: float = quantity("GeV", "(0, 1]", default=1e-3)
+    #: Photons become electron pairs in the shells in front of the chamber.
+    conversion: bool = quantity("", default=False)
+    #: Pions and kaons decay before the calorimeter; so do K_S and Lambda that an event holds undecayed.
+    decays: bool = quantity("", default=False)
+    #: Angle up to which a track that decays inside the chamber and its charged daughter are found as one track.
+    kink_angle: float = quantity("rad", "[0, 3.2]", default=0.0)
 
 
 @dataclass(frozen=True)
 class Reconstruction(Section):
     """Conventions of the experiment: good tracks, good photons, which systems identify particles."""
 
+    #: Good tracks: largest distance from the beam axis at the point of closest approach to the origin.
     track_r_max: float = quantity("cm", "(0, 1000]")
+    #: Good tracks: largest |z| at that point.
     track_z_max: float = quantity("cm", "(0, 1000]")
+    #: Good tracks: largest |cos theta|.
     track_cos_max: float = quantity("", "(0, 1]")
     #: Largest angle between a shower and the impact of its track, seen from the origin.
     match_angle: float = quantity("rad", "(0, 3.2]")
     #: Smallest angle between a good photon and the impact of any track.
     photon_track_angle: float = quantity("rad", "[0, 3.2]")
+    #: Good photons: earliest and latest time of the shower.
     photon_time_range: tuple[float, float] = quantity("ns", "[-10000, 10000]")
     #: A system is used if at least one hypothesis is within this many standard deviations.
     pid_chi_max: float = quantity("", "(0, 100]")
     #: Muon counter: used above this momentum and within this |cos theta|.
     muc_p_min: float = quantity("GeV", "[0, 100]")
+    #: Largest |cos theta| at which the muon counter identifies.
     muc_cos_max: float = quantity("", "[0, 1]")
+    #: Identified muons: at least this much iron crossed, a depth that no more than this fraction of the muons stays
+    #: behind, and a chi2 (two degrees of freedom) of the distance between track and hits below this.
+    muon_depth_min: float = quantity("cm", "[0, 1000]", default=5.0)
+    muon_depth_fraction: float = quantity("", "[0, 1]", default=0.1)
+    muon_match_chi2_max: float = quantity("", "(0, 1000]", default=9.21)
 
     def check(self) -> None:
         """Raise SchemaError unless ranges increase."""
@@ -177,7 +222,9 @@ class Reconstruction(Section):
 class Card(Section):
     """A detector."""
 
+    #: Name by which results and provenance call the card.
     name: str
+    #: One line for lists.
     description: str
     beam: Beam
     field: Field
@@ -191,3 +238,11 @@ class Card(Section):
     trigger: Trigger
     reconstruction: Reconstruction
     matter: Matter = dataclasses.field(default=Matter())
+    #: Layers of silicon between beam pipe and chamber; none in most cards.
+    silicon: tuple[SiliconLayer, ...] = ()
+    region: tuple[Region, ...] = ()
+    period: tuple[Period, ...] = ()
+
+    def check(self) -> None:
+        """Raise SchemaError unless the periods change numbers that exist."""
+        check_periods(self, self.period)

@@ -9,99 +9,71 @@ from ..schema import Section, quantity, require, require_range
 
 
 @dataclass(frozen=True)
-class Layer(Section):
-    """A layer of drift cells: radius at its middle, half length, stereo angle of its wires (sign: sense of twist)."""
-
-    radius: float = quantity("cm", "(0, 1000]")
-    half_length: float = quantity("cm", "(0, 1000]")
-    stereo: float = quantity("rad", "(-1, 1)")
-
-
-@dataclass(frozen=True)
-class Mdc(Section):
-    """Main drift chamber: its layers, gas, single-hit resolution, and the efficiency to find a track."""
-
-    layers: tuple[Layer, ...]
-    gas_inner: float = quantity("cm", "(0, 1000]")
-    gas_outer: float = quantity("cm", "(0, 1000]")
-    #: Radiation length of gas and wires together.
-    gas_radiation_length: float = quantity("cm", "(0, 1e12]")
-    hit_resolution: float = quantity("cm", "(0, 1]")
-    hit_efficiency: float = quantity("", "(0, 1]")
-    #: Smallest number of crossed layers of a track.
-    min_hits: int = quantity("", "[5, 1000]")
-    efficiency_electron: float = quantity("", "[0, 1]")
-    efficiency_muon: float = quantity("", "[0, 1]")
-    efficiency_hadron: float = quantity("", "[0, 1]")
-    #: Transverse momentum of half efficiency, and the width of the turn-on.
-    pt_threshold: float = quantity("GeV", "[0, 1]")
-    pt_width: float = quantity("GeV", "(0, 1]")
-    #: |cos theta| of half efficiency, and the width of the edge.
-    cos_edge: float = quantity("", "(0, 1]")
-    cos_width: float = quantity("", "(0, 1]")
-    #: Tracks with badly measured parameters: their fraction and the factor on their errors.
-    tail_fraction: float = quantity("", "[0, 1]")
-    tail_scale: float = quantity("", "[1, 100]")
-    #: Stored covariance over the true one.
-    covariance_scale: float = quantity("", "(0, 100]")
-    #: Whether measured helices differ from the true ones; the covariance is nominal in either case.
-    smear: bool = quantity("")
-
-    def check(self) -> None:
-        """Raise SchemaError unless radii increase."""
-        require(len(self.layers) >= 5, f"layers: {len(self.layers)} rows, allowed at least 5")
-        for inner, outer in zip(self.layers, self.layers[1:]):
-            require(
-                inner.radius < outer.radius,
-                f"layers: radius {outer.radius!r} after {inner.radius!r}, allowed increasing radii",
-            )
-        require_range("gas_inner, gas_outer", (self.gas_inner, self.gas_outer))
-
-
-@dataclass(frozen=True)
 class Dedx(Section):
     """Specific ionisation in the drift chamber."""
 
     #: Relative resolution at the reference number of hits, perpendicular to the wires.
     resolution: float = quantity("", "(0, 1]")
+    #: Number of hits to which the resolution belongs.
     reference_hits: int = quantity("", "[1, 1000]")
+    #: Power of (reference_hits / hits) in the resolution.
     hits_exponent: float = quantity("", "[0, 2]")
     #: Power of sin theta in the resolution.
     sine_exponent: float = quantity("", "[0, 2]")
+    #: Smallest number of hits of a measurement.
     min_hits: int = quantity("", "[1, 1000]")
     #: Measurements drawn into the high tail: their fraction and the factor on their deviation.
     tail_fraction: float = quantity("", "[0, 1]")
+    #: Factor on the deviation of these.
     tail_scale: float = quantity("", "[1, 100]")
     #: Largest energy transfer that the truncated mean keeps.
     cut_energy: float = quantity("GeV", "(0, 1e-3]")
+    #: Mean excitation energy of the gas.
     mean_excitation_energy: float = quantity("GeV", "(0, 1e-5]")
     #: Density effect (Sternheimer): constant, and log10(beta gamma) of its onset and of its asymptote.
     sternheimer_c: float = quantity("", "(0, 30]")
+    #: log10(beta gamma) at which the density effect sets in.
     sternheimer_x0: float = quantity("", "[0, 5]")
+    #: log10(beta gamma) from which it is asymptotic.
     sternheimer_x1: float = quantity("", "[0, 10]")
+    #: Whether what is measured differs from what is expected.
     smear: bool = quantity("")
+    #: Calibration: what is measured over what is expected; 1 where the detector is calibrated.
+    scale: float = quantity("", "(0, 10]", default=1.0)
 
 
 @dataclass(frozen=True)
 class TofBarrel(Section):
     """Cylinder of scintillator bars along the beam line."""
 
+    #: Radius at which times are measured.
     radius: float = quantity("cm", "(0, 1000]")
+    #: Half length of the counters.
     half_length: float = quantity("cm", "(0, 1000]")
+    #: Resolution at the middle of the counters.
     sigma: float = quantity("ns", "(0, 10]")
     #: sigma(z)^2 = sigma^2 (1 + slope (z / half_length)^2).
     sigma_slope: float = quantity("", "[0, 10]")
+    #: Probability that a track that meets a counter has a time.
     efficiency: float = quantity("", "[0, 1]")
+    #: Fraction of the measured tracks that one layer of two has seen, and its resolution over that of both.
+    single_layer_fraction: float = quantity("", "[0, 1]", default=0.0)
+    single_layer_factor: float = quantity("", "[1, 10]", default=1.0)
 
 
 @dataclass(frozen=True)
 class TofEndcap(Section):
     """Discs of counters on both sides."""
 
+    #: |z| at which times are measured.
     z: float = quantity("cm", "(0, 1000]")
+    #: Inner radius of the discs.
     r_inner: float = quantity("cm", "(0, 1000]")
+    #: Outer radius of the discs.
     r_outer: float = quantity("cm", "(0, 1000]")
+    #: Resolution.
     sigma: float = quantity("ns", "(0, 10]")
+    #: Probability that a track that meets a counter has a time.
     efficiency: float = quantity("", "[0, 1]")
 
 
@@ -113,7 +85,15 @@ class Tof(Section):
     endcap: TofEndcap
     #: Error of the event time, common to all tracks of an event.
     event_time_sigma: float = quantity("ns", "[0, 10]")
+    #: Whether measured times differ from the true ones.
     smear: bool = quantity("")
+    #: Resolution for kaons and protons over that for electrons, muons and pions.
+    kaon_proton_factor: float = quantity("", "[1, 10]", default=1.0)
+    #: Fraction of the events whose time is one bunch early or late, and the time between bunches.
+    wrong_bunch_fraction: float = quantity("", "[0, 1]", default=0.0)
+    bunch_spacing: float = quantity("ns", "(0, 1000]", default=8.0)
+    #: Calibration: what is measured minus what is expected; 0 where the detector is calibrated.
+    time_offset: float = quantity("ns", "[-100, 100]", default=0.0)
 
 
 @dataclass(frozen=True)
@@ -130,6 +110,7 @@ class MucRegion(Section):
     cos_range: tuple[float, float] = quantity("", "[0, 1]")
     #: Scintillator and crystals in front, where energy is lost.
     scintillator: float = quantity("cm", "[0, 100]")
+    #: Crystals in front, where energy is lost.
     crystal: float = quantity("cm", "[0, 100]")
 
     def check(self) -> None:
@@ -147,6 +128,7 @@ class Muc(Section):
 
     barrel: MucRegion
     endcap: MucRegion
+    #: Probability that a muon that reaches a gap leaves a hit there.
     hit_efficiency: float = quantity("", "[0, 1]")
     #: Fraction of the azimuth between the octants.
     crack_fraction: float = quantity("", "[0, 1]")
@@ -154,8 +136,19 @@ class Muc(Section):
     straggling: float = quantity("", "(0, 1]")
     #: Hadrons: interaction lengths in front of the first gap, then per cm of iron.
     front_interaction_lengths: float = quantity("", "[0, 100]")
+    #: Nuclear interaction length of iron.
     iron_interaction_length: float = quantity("cm", "(0, 1e12]")
     #: Secondaries of an interacting hadron: how often, and how deep on average.
     leakage_fraction: float = quantity("", "[0, 1]")
+    #: Mean depth of these secondaries.
     leakage_length: float = quantity("cm", "(0, 1000]")
+    #: Whether depths are drawn; otherwise they are those of the mean range.
     smear: bool = quantity("")
+    #: Fraction of the tracks whose hits are found and given to them; the others have none.
+    track_efficiency: float = quantity("", "(0, 1]", default=1.0)
+    #: Distance between extrapolated track and hits: resolution of the strips in each of two coordinates, and the part
+    #: of the multiple scattering in front, as displacement times momentum times velocity.
+    strip_resolution: float = quantity("cm", "(0, 100]", default=1.4)
+    match_scattering: float = quantity("cm GeV", "[0, 100]", default=0.0)
+    #: The same for hits of the secondaries of a hadron.
+    leakage_spread: float = quantity("cm", "[0, 1000]", default=0.0)

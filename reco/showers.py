@@ -11,7 +11,6 @@ from ..geometry.card import Card
 from ..geometry.directions import chord2, unit_vector
 from ..kernel import blocks, stage
 
-
 _SHAPES = ("e3x3_over_e5x5", "second_moment")
 _PASSED_ON = ("energy_sigma", "theta_sigma", "phi_sigma", *_SHAPES)
 

@@ -10,9 +10,9 @@ from ..constants import ELECTRON, MUON, PION
 from ..detector import emc
 from ..detector.deposit import ANTINEUTRON, KAON_LONG, NEUTRON
 from ..detector.emc_background import (
+    angle_stage,
     background_parameters,
     background_stage,
-    angle_stage,
     multiplicity_stage,
     poisson_limits,
 )

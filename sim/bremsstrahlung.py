@@ -19,10 +19,9 @@ from ..detector.bremsstrahlung import (
 from ..detector.material import Radiator, radiators
 from ..geometry.card import Card
 from ..kernel import blocks
-from .particles import Particles, daughter_key, joined
+from .particles import PHOTON, Particles, daughter_key, joined
 
 _STATE = ("x", "y", "z", "px", "py", "pz")
-PHOTON = 22
 
 
 def radiate(electrons: Particles, card: Card, k0: np.uint64, k1: np.uint64) -> tuple[Particles, Particles, Ints]:

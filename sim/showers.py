@@ -13,7 +13,7 @@ from ..arrays import Bools, Floats, Ints
 from ..detector import deposit, emc
 from ..detector.emc_response import energy_stage
 from ..detector.emc_shape import ShapeParameters, shape_parameters, shape_stage
-from ..detector.ionisation import (
+from ..detector.crystal_ionisation import (
     IonisationParameters,
     deposit_stage,
     ionisation_parameters,
@@ -264,9 +264,6 @@ def _table(
     kept = showers.energy > card.emc.cluster_threshold
     if not triggered.all():
         kept &= triggered[seen.row]
-    for region in card.emc.dead:
-        inside = (seen.cosine > region.cos_low) & (seen.cosine < region.cos_high)
-        kept &= ~(inside & (seen.phi > region.phi_low) & (seen.phi < region.phi_high))
     some = np.flatnonzero(kept)
     counts = np.bincount(seen.row[some], minlength=len(triggered))
     offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts, dtype=np.int64)])

@@ -6,21 +6,18 @@ import math
 import numpy as np
 import pytest
 from besfast.analysis.background import fit_background
-from besfast.analysis.background_choice import (
-    SpuriousSignal,
-    choose_orders,
-    combined_spurious,
-    counting_fit,
-    goodness_of_fit,
-    judge,
-    spurious_signal,
-    with_verdict,
-)
+from besfast.analysis.background_choice import choose_orders, goodness_of_fit, judge, with_verdict
 from besfast.analysis.combination import limit_table
 from besfast.analysis.envelope import Candidate, added_candidates, candidates, envelope_limit
 from besfast.analysis.limit import DELTA_90, poisson_limit
 from besfast.analysis.poisson_fit import basis_at_nodes, fit_polynomial
 from besfast.analysis.spectrum import Bins, bin_edges, search_bins
+from besfast.analysis.spurious_signal import (
+    SpuriousSignal,
+    combined_spurious,
+    counting_fit,
+    spurious_signal,
+)
 from scipy import stats
 from scipy.optimize import brentq, minimize_scalar
 

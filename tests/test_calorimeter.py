@@ -1,11 +1,11 @@
-"""Leakage, ionisation, hadrons, shapes, background and identification of the calorimeter against independent numbers."""
+"""Leakage, crystal_ionisation, hadrons, shapes, background and identification of the calorimeter against independent numbers."""
 
 import math
 
 import numpy as np
 import pytest
 from besfast.constants import HYPOTHESIS_MASSES, M_MU, M_P, M_PI, MUON, PION
-from besfast.detector import deposit, emc, emc_background, emc_identification, emc_quantiles, emc_response, emc_shape, ionisation
+from besfast.detector import deposit, emc, emc_background, emc_identification, emc_quantiles, emc_response, emc_shape, crystal_ionisation
 from besfast.detector import leakage
 from besfast.geometry.card import load_card
 from besfast.rng import key
@@ -14,8 +14,8 @@ from scipy import integrate, special, stats
 from .gun import card_with
 
 BESIII = load_card("besiii")
-EMC, MIP = emc.parameters(BESIII), ionisation.ionisation_parameters(BESIII)
-TABLE = ionisation.vavilov_table()
+EMC, MIP = emc.parameters(BESIII), crystal_ionisation.ionisation_parameters(BESIII)
+TABLE = crystal_ionisation.vavilov_table()
 N = 100_000
 RNG = np.random.default_rng(81)
 G, H = RNG.standard_normal((2, N))
@@ -118,11 +118,11 @@ def test_photons_that_convert_in_front():
 
 
 def deposits(p, mass=M_MU, path=1.0, card=BESIII, n=N):
-    constants = ionisation.ionisation_parameters(card)
+    constants = crystal_ionisation.ionisation_parameters(card)
     loss, out = tuple(np.empty(n) for _ in range(4)), np.empty(n)
     g, h = np.random.default_rng(82).standard_normal((2, n))
-    ionisation.ionisation_stage(constant(p, n), constant(mass, n), constant(path, n), constants, loss)
-    ionisation.deposit_stage(constant(p, n), constant(mass, n), loss, g, h, TABLE, constants, out)
+    crystal_ionisation.ionisation_stage(constant(p, n), constant(mass, n), constant(path, n), constants, loss)
+    crystal_ionisation.deposit_stage(constant(p, n), constant(mass, n), loss, g, h, TABLE, constants, out)
     return out
 
 
@@ -140,7 +140,7 @@ def test_fluctuations_are_those_of_single_collisions(kappa, beta2):
     loss = np.bincount(event, energy, minlength=n) + rng.standard_normal(n) * math.sqrt(cut)
     loss -= math.log(largest / cut) - beta2 * (1 - cut * kappa)  # the mean above the cut
     mean = -(1 - np.euler_gamma) - beta2 - math.log(kappa) + 0.22278298
-    found = np.array([ionisation.fluctuation(kappa, beta2, g, TABLE) for g in G[:n]])
+    found = np.array([crystal_ionisation.fluctuation(kappa, beta2, g, TABLE) for g in G[:n]])
     found -= max(math.log(kappa) + 0.2 + beta2, 0.0)
     levels = np.array([0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99])
     width = np.diff(np.quantile(loss, [0.16, 0.84]))[0]
@@ -158,17 +158,17 @@ def test_minimum_ionising_muons():
 def test_muons_stop_below_300_mev():
     for p in (0.15, 0.25):
         kinetic = math.sqrt(p**2 + M_MU**2) - M_MU
-        assert ionisation.ionisation(p, M_MU, 1.0, MIP)[0] == pytest.approx(kinetic, rel=1e-12)
-    straight, inclined = (ionisation.ionisation(1.0, M_MU, path, MIP)[0] for path in (1.0, 1.2))
+        assert crystal_ionisation.ionisation(p, M_MU, 1.0, MIP)[0] == pytest.approx(kinetic, rel=1e-12)
+    straight, inclined = (crystal_ionisation.ionisation(1.0, M_MU, path, MIP)[0] for path in (1.0, 1.2))
     assert inclined == pytest.approx(1.2 * straight, rel=0.01)
 
 
 def test_bracket_turns_from_landau_to_bethe():
     """Largest transfer of a 1 GeV muon 84 MeV; a slow proton loses the mean, in a nearly normal distribution."""
-    assert ionisation.largest_transfer(1 / M_MU**2, M_MU) == pytest.approx(0.0839, rel=0.01)
+    assert crystal_ionisation.largest_transfer(1 / M_MU**2, M_MU) == pytest.approx(0.0839, rel=0.01)
     out = deposits(1.0, M_P, 0.1)
     assert abs(stats.skew(out)) < 0.5
-    assert ionisation.loss_bracket(0.3, M_P, 1e-5, MIP) < ionisation.loss_bracket(0.3, M_P, 1.0, MIP)
+    assert crystal_ionisation.loss_bracket(0.3, M_P, 1e-5, MIP) < crystal_ionisation.loss_bracket(0.3, M_P, 1.0, MIP)
 
 
 @pytest.mark.parametrize("p", [0.3, 0.4, 1.0])
@@ -189,13 +189,13 @@ def test_no_muon_in_four_million_has_the_energy_of_an_electron(p):
 def hadrons(p, kind, mass=M_PI, card=BESIII, path=1.0):
     out, shape, interacts = np.empty(N), np.empty(N, dtype=np.int64), np.empty(N)
     kinds, rules = deposit.hadron_kinds(card.emc.hadron), deposit.parameters(card)
-    constants = ionisation.ionisation_parameters(card)
+    constants = crystal_ionisation.ionisation_parameters(card)
     paths, which = constant(path), np.full(N, kind)
     deposit.reach_stage(U, which, kinds.length, rules, paths, interacts)
     if kind >= deposit.KAON_LONG:
         paths[:] = 0.0
     loss = tuple(np.empty(N) for _ in range(4))
-    ionisation.ionisation_stage(constant(p), constant(mass), paths, constants, loss)
+    crystal_ionisation.ionisation_stage(constant(p), constant(mass), paths, constants, loss)
     table = deposit.hadron_table(card.emc.hadron)
     columns = constant(p), constant(mass), which, interacts, loss, (G, H, V, W)
     deposit.hadron_stage(*columns, kinds, table, rules, constants, out, shape)

@@ -216,6 +216,20 @@ def test_cards(chain, verb, tmp_path):
     code, output, _ = verb("card", "check", tmp_path / "mine.toml")
     assert code == 0
     assert output.startswith(f"{tmp_path / 'mine.toml'}: good, card besiii")
+    assert "sigma(pt)/pt at 1 GeV" in output
+    assert "warning" not in output
+    (tmp_path / "odd.toml").write_text('base = "besiii"\n[emc.barrel]\nfront_radius = 60.0\n')
+    code, output, _ = verb("card", "check", tmp_path / "odd.toml")
+    assert code == 0
+    assert "warning: emc.barrel.front_radius = 60 cm is inside tof.barrel.radius = 83.5 cm" in output
+    output = verb("card", "diff", "besiii", "besiii_0.9T")[1]
+    assert ["field.bz", "[T]", "1.0", "0.9", "published", "published"] in [line.split() for line in output.splitlines()]
+    assert verb("card", "diff", "besiii", "besiii")[1] == "besiii and besiii do not differ\n"
+    (tmp_path / "all.toml").write_text(verb("card", "show", "besiii_2015", "--resolved")[1])
+    assert load_card(tmp_path / "all.toml") == load_card("besiii_2015")
+    (tmp_path / "template.toml").write_text(verb("card", "template", "--base", "stcf")[1])
+    assert load_card(tmp_path / "template.toml") == load_card("stcf")
+    assert verb("card", "template", "--markdown")[1].startswith("### `card`")
 
 
 def test_version(verb):
@@ -247,7 +261,10 @@ MISTAKES = [
     ([*GENERATE, "--seed", str(2**64)], f"seed = {2**64}, must be in [0, 2**64)"),
     ([*GENERATE, "--seed", "one"], "argument --seed: invalid int value: 'one'"),
     ([*GENERATE, "--jobs", "0"], "--jobs = 0, must be at least 1"),
-    ([*GENERATE, "--card", "nowhere"], "nowhere: no such card, allowed besiii, ideal or the path of a TOML file"),
+    (
+        [*GENERATE, "--card", "nowhere"],
+        "nowhere: no such card, allowed babar, belle2, besiii, besiii_0.9T, ",
+    ),
     ([*GENERATE, "--card", "range.toml"], "range.toml: emc.barrel.stochastic = -0.02, allowed (0, 1] GeV^(1/2)"),
     ([*GENERATE, "--card", "unknown.toml"], "unknown.toml: unknown key emc.barel, allowed barrel, endcap, "),
     ([*GENERATE, "--card", "syntax.toml"], "syntax.toml: not valid TOML: Expected ']'"),
@@ -288,7 +305,12 @@ MISTAKES = [
     (["inspect", "text.txt"], "text.txt: neither HDF5 nor HepMC3"),
     (["inspect", "cut.h5"], "cut.h5: damaged or truncated HDF5 file"),
     (["card"], "the following arguments are required: ACTION"),
-    (["card", "show", "none"], "none: no such card, allowed besiii, ideal or the path of a TOML file"),
+    (
+        ["card", "show", "none"],
+        "none: no such card, allowed babar, belle2, besiii, besiii_0.9T, ",
+    ),
+    (["card", "diff", "besiii", "none"], "none: no such card, allowed babar, belle2"),
+    (["card", "template", "--base", "none"], "none: no such card, allowed babar, belle2"),
     (["card", "check", "range.toml"], "range.toml: emc.barrel.stochastic = -0.02, allowed (0, 1] GeV^(1/2)"),
     (["card", "check", "truth.h5"], "truth.h5: not a text file, allowed TOML in UTF-8"),
     ([*SEARCH, "--luminosity", "-1"], "luminosity = -1.0, allowed (0, 1e5] fb^-1"),

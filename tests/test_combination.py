@@ -36,7 +36,8 @@ def test_columns_and_shape() -> None:
     table = limit_table([MU, EE])
     names = (
         "mass_low mass_high combination n background background_error leverage residual significance pull n_up n_b "
-        "containment n_f delta_syst epsilon2_up epsilon_up epsilon_definition prediction method delta sidedness flags"
+        "containment absorbed n_f delta_syst epsilon2_up epsilon_up epsilon_definition prediction method delta "
+        "sidedness flags"
     )
     assert " ".join(table) == names
     assert {values.shape for values in table.values()} == {(4 * 165,)}

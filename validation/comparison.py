@@ -24,7 +24,8 @@ class Comparison(NamedTuple):
     `tolerance` is the relative difference that is granted besides `SIGMAS` standard errors of both numbers; None: the
     row is reported, not judged. A number that set a parameter is an `input`: agreement with it proves nothing. Where
     `p_min` is given, the value is a p-value, good if not below it, and there is no reference (NaN); where `at_most` is
-    given, the value is good up to that; where `at_least` is given, it is good unless `SIGMAS` errors below that.
+    given, the value is good up to that; where `at_least` is given, it is good unless `SIGMAS` errors below that; where
+    both are, it is good unless `SIGMAS` errors outside that range.
     """
 
     subject: str
@@ -61,6 +62,9 @@ class Comparison(NamedTuple):
             return INPUT
         if self.p_min is not None:
             return GOOD if self.value >= self.p_min else OFF
+        if self.at_most is not None and self.at_least is not None:
+            reach = SIGMAS * self.error
+            return GOOD if self.value + reach >= self.at_least and self.value - reach <= self.at_most else OFF
         if self.at_most is not None:
             return GOOD if self.value <= self.at_most else OFF
         if self.at_least is not None:
@@ -118,8 +122,14 @@ def write_comparisons(stem: Path, sections: Mapping[str, Sequence[Comparison]], 
         else:
             columns[name] = np.array(values, dtype=np.str_)
     write_table(stem.with_suffix(".csv"), columns, [title])
-    lines = [f"# {title}", ""]
-    lines += ["| topic | " + " | ".join((GOOD, OFF, REPORTED, INPUT)) + " |", "|---|---|---|---|---|"]
+    text = "\n".join([f"# {title}", "", *comparison_lines(sections)])
+    stem.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
+
+
+def comparison_lines(sections: Mapping[str, Sequence[Comparison]]) -> list[str]:
+    """Return rows, by topic, for reading: the verdicts first, then all tables."""
+    rows = [row for section in sections.values() for row in section]
+    lines = ["| topic | " + " | ".join((GOOD, OFF, REPORTED, INPUT)) + " |", "|---|---|---|---|---|"]
     for topic, section in sections.items():
         lines.append(f"| {topic} | " + " | ".join(str(n) for n in count_verdicts(section).values()) + " |")
     off = [row for row in rows if row.verdict == OFF]
@@ -127,7 +137,7 @@ def write_comparisons(stem: Path, sections: Mapping[str, Sequence[Comparison]], 
         lines += ["", "## Off", "", *_lines(off)]
     for topic, section in sections.items():
         lines += ["", f"## {topic[0].upper()}{topic[1:]}", "", *_lines(section)]
-    stem.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return lines
 
 
 def _lines(rows: Sequence[Comparison]) -> list[str]:
@@ -139,6 +149,9 @@ def _lines(rows: Sequence[Comparison]) -> list[str]:
         unit = row.unit and f" {row.unit}"
         if row.p_min is not None:
             ours, theirs, ratio, granted = f"p = {row.value:.2g}", "-", "-", f"p > {row.p_min:g}"
+        elif row.at_most is not None and row.at_least is not None:
+            ours, theirs, ratio = _number(row.value, row.error) + unit, "-", "-"
+            granted = f"{row.at_least:g} to {row.at_most:g}{unit}"
         elif row.at_most is not None:
             ours = (_number(row.value, row.error) if row.error > 0.0 else f"{row.value:.2g}") + unit
             theirs, ratio, granted = "-", "-", f"up to {row.at_most:g}{unit}"
@@ -147,7 +160,7 @@ def _lines(rows: Sequence[Comparison]) -> list[str]:
             granted = f"at least {row.at_least:g}{unit}"
         else:
             ours = _number(row.value, row.error) + unit
-            theirs = _number(row.reference, row.reference_error) + unit
+            theirs = "-" if math.isnan(row.reference) else _number(row.reference, row.reference_error) + unit
             ratio = _number(row.ratio, row.ratio_error)
             granted = "-" if row.tolerance is None else f"{100.0 * row.tolerance:g} %"
         source = row.source + (row.remark and f"; {row.remark}")

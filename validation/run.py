@@ -1,5 +1,6 @@
 """Checks of a validation run side by side, what they found, and the folder it is written to."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
@@ -37,6 +38,9 @@ class Validation(NamedTuple):
             remark = row.remark and f" ({row.remark})"
             if row.p_min is not None:
                 lines.append(f"off: {row.subject}: {row.quantity}: p = {row.value:.2g}, {row.source}{remark}")
+            elif row.at_most is not None and row.at_least is not None:
+                value = f"{row.value:.4g} +- {row.error:.2g} {row.unit}, {row.at_least:g} to {row.at_most:g}"
+                lines.append(f"off: {row.subject}: {row.quantity}: {value}, {row.source}{remark}")
             elif row.at_most is not None:
                 lines.append(f"off: {row.subject}: {row.quantity}: {row.value:.2g} {row.unit}, {row.source}{remark}")
             elif row.at_least is not None:
@@ -76,8 +80,13 @@ def run_checks(checks: list[Check], *, jobs: int | None = None, quiet: bool = Tr
     return validation
 
 
-def write_validation(target: Path, validation: Validation, title: str, overwrite: bool) -> None:
-    """Write comparisons.csv, comparisons.md, and figures as PNG and PDF into a folder that appears when complete."""
+def write_validation(
+    target: Path, validation: Validation, title: str, overwrite: bool, more: Callable[[Path], None] | None = None
+) -> None:
+    """Write comparisons.csv, comparisons.md, and figures as PNG and PDF into a folder that appears when complete.
+
+    `more` writes what else belongs there.
+    """
 
     def fill(folder: Path) -> None:
         write_comparisons(folder / "comparisons", validation.rows, title)
@@ -85,5 +94,7 @@ def write_validation(target: Path, validation: Validation, title: str, overwrite
             save_figure(validation_figure(panels), folder / name)
         for name, plots in plots_of(validation.lines).items():
             save_figure(plots_figure(plots), folder / name)
+        if more is not None:
+            more(folder)
 
     write_folder(target, overwrite, fill)

@@ -13,7 +13,7 @@ def validate(options: argparse.Namespace) -> int:
     if options.what == "backgrounds":
         _backgrounds(options)
         return 0
-    validation = _statistics(options) if options.what == "statistics" else _generators(options)
+    validation = {"statistics": _statistics, "detector": _detector, "generators": _generators}[options.what](options)
     say(options, f"{validation.summary()}\nseed {options.seed}, {time.perf_counter() - start:.0f} s -> {options.out}")
     return 1 if validation.off() else 0
 
@@ -50,6 +50,22 @@ def _statistics(options: argparse.Namespace) -> Validation:
         options.out,
         seed=options.seed,
         quick=options.quick,
+        jobs=jobs_of(options),
+        quiet=options.quiet,
+        overwrite=options.overwrite,
+    )
+
+
+def _detector(options: argparse.Namespace) -> Validation:
+    from .detector.validate import validate_detector
+
+    return validate_detector(
+        options.out,
+        options.card,
+        targets=options.targets,
+        seed=options.seed,
+        quick=options.quick,
+        ingredients=not options.no_ingredients,
         jobs=jobs_of(options),
         quiet=options.quiet,
         overwrite=options.overwrite,

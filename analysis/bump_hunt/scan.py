@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import Floats, Ints
+from ..table import flag_words
 from . import bench
 from .asymptotics import BANDS, CONVENTIONS, Convention, gaussian_upper, p_value, significance
 from .bench import Fits
@@ -100,8 +101,7 @@ def _flags(model: Model, status: Ints) -> NDArray[np.str_]:
         "careful": status == CAREFUL,
         "failed": status == FAILED,
     }
-    words = np.array([np.where(found, name, "") for name, found in checks.items()])
-    return np.array([" ".join(word for word in column if word) for column in words.T])
+    return flag_words(checks)
 
 
 #: Place in an array, q sought, guess, the array.

@@ -23,10 +23,10 @@ def search_workspaces(folder: str | Path) -> dict[float, Workspace]:
     bins: dict[float, dict[str, dict[str, float]]] = {}
     for place, row in read_rows(path, (*_NEEDED, *_WORDS)):
         values = {name: number(place, name, row[name]) for name in _NEEDED}
-        # a prediction that knows the bin has taken up a share of the signal, the leverage
-        visible = 1.0 - values["leverage"] if row["prediction"] == "with_bin" else 1.0
         centre = round(0.5 * (values["mass_low"] + values["mass_high"]), 10)
-        values["visible"] = visible / float(mixing_definition_factor(centre, row["epsilon_definition"]))
+        values["visible"] = (1.0 - float(row["absorbed"])) / float(
+            mixing_definition_factor(centre, row["epsilon_definition"])
+        )
         bins.setdefault(centre, {})[row["combination"]] = values
     if not bins:
         raise ValueError(f"{path}: no limits in it")

@@ -72,7 +72,8 @@ class RadiativeSource:
     def _beyond_leading_order(self) -> Beyond:
         """Return additional photons and propagators, not yet adapted."""
         polarised = self.options.get("vacuum_polarisation", False)
-        resonant = self.options.get("resonances", False)
+        # a dark photon mixes with all that a virtual photon becomes, the narrow states included: the same F as QED
+        resonant = self.options.get("resonances", polarised and "epsilon" in self.options)
         line = BARE
         if polarised or resonant:
             lepton = "mu" if abs(self._pair.negative) == _MUON else "e"

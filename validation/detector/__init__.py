@@ -1,0 +1,1 @@
+"""The simulated detector beside published numbers: guns and channels, a table with verdicts."""
