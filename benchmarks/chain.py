@@ -172,9 +172,9 @@ def stages(event: Any, particle: Any, state: Any, mass: Any, out: Any, s: Any) -
     for block in blocks(len(event)):
         n = block.stop - block.start
         e, q = event[block], particle[block]
-        rows[16:23, :n] = state[:, block]
+        rows[19:26, :n] = state[:, block]
         tracks.helix_stage(s, n, CARD.field.bz)
-        p, signed_cosine, fp, fc = rows[24, :n], rows[25, :n], rows[30, :n], rows[31, :n]
+        p, signed_cosine, fp, fc = rows[17, :n], rows[27, :n], rows[30, :n], rows[31, :n]
         track_table.locate_stage(p, signed_cosine, state[6, block], 1, grid, node[:n], fp, fc)
         track_table.interpolate_stage(table.values, node[:n], fp, fc, factors)
         tracks.draw_stage(K0, K1, e, q, s)
@@ -187,7 +187,7 @@ def stages(event: Any, particle: Any, state: Any, mass: Any, out: Any, s: Any) -
         tof.counter_stage(d_rho, kappa, dz, tan_lambda, u[:n], tofs, path[:n], sigma[:n])
         tof.time_stage(path[:n], p, mass[block], sigma[:n], g[:n], out[23, block])
         counters.draw_stage(K0, K1, e, q, DEDX_STREAM, g[:n], u[:n])
-        sine = rows[26, :n] / p
+        sine = rows[28, :n] / p
         dedx.dedx_stage(p, mass[block], factors[15 : 16 * n : 16], sine, g[:n], u[:n], dedxs, out[24, block])
 
 

@@ -40,6 +40,8 @@ def start_of_shower(u: float, cosine: float, kind: int, constants: EmcParameters
 @kernel
 def contained(energy: float, start: float, table: Floats) -> tuple[float, np.uint64, float]:
     """Return the part of a shower's energy that stays in the crystals, and the place of the energy in the table."""
+    # what does not meet the calorimeter has no place in the table, but must not point out of it
+    energy, start = energy if energy == energy else 0.0, start if start == start else 0.0
     x = min(max((log(max(energy, 1e-6)) - _LN_LOWEST) * _PER_LN, 0.0), N_ENERGIES - 1.001)
     y = min(max((start - FIRST_DEPTH) * PER_DEPTH, 0.0), N_DEPTHS - 1.001)
     i, f = split_index(x)

@@ -30,11 +30,12 @@ from .particles import Particles
 
 _B = np.uint64(BLOCK)
 
-# rows of the scratch; 0 to 15 are those of smear_stage
+# rows of the scratch; 0 to 15 are those of smear_stage, _RESULTS those of the columns of `Tracks`
 _NORMALS, _TAIL, _TRUE, _MEASURED = 0, 5, 6, 11
-_X, _Y, _Z, _PX, _PY, _PZ, _CHARGE, _STOP = range(16, 24)
-_P, _SIGNED_COS, _PT, _FOUND, _N_HITS = range(24, 29)
-_FP, _FC, _U_HITS, _START, _INBOUND, _AWAY, _STATUS, _KEPT = range(29, 37)
+_N_HITS, _P, _STATUS = range(16, 19)
+_RESULTS = slice(_TRUE, 19)
+_X, _Y, _Z, _PX, _PY, _PZ, _CHARGE, _STOP = range(19, 27)
+_SIGNED_COS, _PT, _FOUND, _FP, _FC, _U_HITS, _START, _INBOUND, _AWAY, _KEPT = range(27, 37)
 ROWS = 37
 
 # flags of `track_status`, as numbers to be added
@@ -164,14 +165,11 @@ def measure_tracks(
         Key of the random numbers.
     """
     n = len(species)
-    tracks = Tracks(
-        np.empty(n, dtype=bool),
-        np.empty((n, 5), order="F"),
-        np.empty((n, ENTRIES)),
-        np.empty(n),
-        np.empty((n, 5), order="F"),
-        *(np.empty(n) for _ in range(5)),
-    )
+    results = np.empty((_RESULTS.stop - _RESULTS.start, n))
+    true, measured, (n_hits, p, status) = results[:5], results[5:10], results[10:]
+    theta, phi, path_factor = (np.empty(n) for _ in range(3))
+    found, factors = np.empty(n, dtype=bool), np.empty((n, ENTRIES))
+    tracks = Tracks(found, measured.T, factors, n_hits, true.T, p, theta, phi, path_factor, status)
     scratch = np.zeros(ROWS * BLOCK)
     bounds = np.searchsorted(species, np.arange(len(HYPOTHESES) + 1))
     for hypothesis in range(len(HYPOTHESES)):
@@ -179,6 +177,7 @@ def measure_tracks(
         for start in range(bounds[hypothesis], bounds[hypothesis + 1], BLOCK):
             block = slice(start, min(start + BLOCK, bounds[hypothesis + 1]))
             _measure_block(particles, block, response, k0, k1, scratch, tracks)
+            results[:, block] = scratch.reshape(ROWS, BLOCK)[_RESULTS, : block.stop - block.start]
     return tracks
 
 
@@ -191,11 +190,16 @@ class _Response(NamedTuple):
     efficiency: TrackEfficiency
     calorimeter: emc.EmcParameters
     loss: Loss | None
+    #: Radii [cm] where matter begins, and of the last layer of the chamber.
+    free_radius: float
+    last_radius: float
 
 
 def _response(card: Card, hypothesis: int) -> _Response:
     efficiency = track_efficiency(card, hypothesis)
-    return _Response(hypothesis, card, track_table(card), efficiency, emc.parameters(card), ionisation_loss(card))
+    radii = surfaces(card)[-1].radius, card.mdc.layers[-1].radius
+    table, loss = track_table(card), ionisation_loss(card)
+    return _Response(hypothesis, card, table, efficiency, emc.parameters(card), loss, *radii)
 
 
 def _measure_block(
@@ -210,9 +214,9 @@ def _measure_block(
     n, mdc, table = block.stop - block.start, response.card.mdc, response.table
     rows = s.reshape(ROWS, BLOCK)[:, :n]
     event, index = particles.event[block], particles.particle[block]
-    sources = ("x", "y", "z", "px", "py", "pz", "charge", "stop")
-    for row, name in zip((_X, _Y, _Z, _PX, _PY, _PZ, _CHARGE, _STOP), sources):
-        rows[row] = getattr(particles, name)[block]
+    sources = particles.x, particles.y, particles.z, particles.px, particles.py, particles.pz
+    for row, column in enumerate((*sources, particles.charge, particles.stop), _X):
+        rows[row] = column[block]
     bz = response.card.field.bz
     helix_stage(s, n, bz)
     loss, mass = response.loss, HYPOTHESIS_MASSES[response.hypothesis]
@@ -221,7 +225,7 @@ def _measure_block(
         energy_loss_draw_stage(k0, k1, event, index, g)
         true = rows[_TRUE], rows[_TRUE + 1], rows[_TRUE + 2]
         slow_down_stage(mass, loss.constants, share, g, rows[_P], rows[_PT], true)
-    status_stage(s, n, bz, surfaces(response.card)[-1].radius, mdc.layers[-1].radius)
+    status_stage(s, n, bz, response.free_radius, response.last_radius)
     node = np.empty(n, dtype=np.uint64)
     grid = table.log_p_min, table.per_log_p, table.negative
     locate_stage(rows[_P], rows[_SIGNED_COS], rows[_CHARGE], response.hypothesis, grid, node, rows[_FP], rows[_FC])
@@ -230,8 +234,8 @@ def _measure_block(
     chosen = np.flatnonzero(rows[_STATUS] >= DISPLACED)
     if chosen.size:
         _evaluate_directly(rows, factors.reshape(n, ENTRIES), chosen, response)
-    middle = 0.5 * (mdc.layers[0].radius + mdc.layers[-1].radius)
     for gap in mdc.phi_gaps:
+        middle = 0.5 * (mdc.layers[0].radius + mdc.layers[-1].radius)
         sector = gap.phi_min, gap.phi_max, gap.efficiency
         gap_stage(rows[_TRUE], rows[_TRUE + 1], rows[_TRUE + 2], middle, bz, sector, rows[_KEPT])
     draw_stage(k0, k1, event, index, s)
@@ -241,12 +245,7 @@ def _measure_block(
         fitted = rows[_MEASURED], rows[_MEASURED + 1], rows[_MEASURED + 2], rows[_MEASURED + 4]
         correct_stage(assumed, 1.0, loss.constants, fitted)
     found_stage(k0, k1, event, index, factors, s, response.efficiency)
-    tracks.helix[block] = rows[_MEASURED : _MEASURED + 5].T
-    tracks.true_helix[block] = rows[_TRUE : _TRUE + 5].T
-    tracks.n_hits[block] = rows[_N_HITS]
-    tracks.status[block] = rows[_STATUS]
     np.greater(rows[_FOUND], 0.5, out=tracks.found[block])
-    tracks.p[block] = rows[_P]
     d_rho, phi0, kappa, dz, tan_lambda = rows[_TRUE : _TRUE + 5]
     theta, phi, path_factor = tracks.impact_theta[block], tracks.impact_phi[block], tracks.path_factor[block]
     emc.track_impact_stage(d_rho, phi0, kappa, dz, tan_lambda, response.calorimeter, theta, phi, path_factor)

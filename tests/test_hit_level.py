@@ -44,7 +44,11 @@ def predicted(card, gun):
     return np.tril(matrix, -1).T + matrix, hits
 
 
-@pytest.mark.parametrize("gun", PROMPT + DISPLACED)
+LATER = [pytest.param(gun, marks=pytest.mark.long) for gun in (*PROMPT[3:5], PROMPT[6], DISPLACED[1], DISPLACED[4])]
+NOW = [*PROMPT[:3], PROMPT[5], DISPLACED[0], *DISPLACED[2:4]]
+
+
+@pytest.mark.parametrize("gun", [*NOW, *LATER])
 def test_covariance_is_that_of_fitted_tracks(gun):
     """Width of the fitted parameters within 2 % (0.5 % statistical), and all correlations, 20 000 tracks each."""
     fitted = shoot(ALL_HITS, gun, N, seed=7)

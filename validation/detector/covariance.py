@@ -10,7 +10,7 @@ from ...arrays import Floats
 from ...constants import ALPHA_T, HYPOTHESES, HYPOTHESIS_MASSES
 from ...detector.covariance import helix_covariance
 from ...geometry.sections import Card
-from ...geometry.subdetectors import Layer
+from ...geometry.tracker import Layer
 from ..check import Check, Result
 from ..comparison import Comparison, bounded
 from ..references import reference_table
