@@ -112,6 +112,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
                 "Sum of flags: 1 curls in the chamber, 2 begins away from the beam line, 4 ends in the chamber, 8 has "
                 "a stand-in covariance.",
             ),
+            ("muc_residual", "f8", (), "cm", "Distance between extrapolated track and hits there; NaN without a hit."),
         ),
         *_columns(
             "shower",
@@ -170,6 +171,10 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             ("e_over_p", "f8", (), "c", "Energy of the matched shower over the momentum; 0 without a shower."),
             ("e3x3_over_e5x5", "f8", (), "", "Energy in 3 x 3 crystals over that in 5 x 5; NaN without a shower."),
             ("second_moment", "f8", (), "cm^2", "Second moment of the matched shower; NaN without a shower."),
+            ("muc_depth", "f8", (), "cm", "Iron crossed in the muon counter up to the last layer hit; NaN outside."),
+            ("muc_match_chi2", "f8", (), "", "Chi2 of the distance to the hits there, two degrees of freedom."),
+            ("muc_fraction", "f8", (), "", "Fraction of the muons of this momentum that get no deeper; NaN outside."),
+            ("muon", "?", (), "", "Identified muon: depth and distance to the hits within the conventions."),
         ),
         *_columns(
             "photon",
@@ -272,6 +277,7 @@ class DetectorRecord(NamedTuple):
     muc_depth: Floats
     muc_layers: NDArray[np.int32]
     track_status: NDArray[np.int32]
+    muc_residual: Floats
     shower_offsets: Ints
     shower_truth: NDArray[np.int32]
     shower_energy: Floats
@@ -333,6 +339,10 @@ class RecoEvents(NamedTuple):
     e_over_p: Floats
     e3x3_over_e5x5: Floats
     second_moment: Floats
+    muc_depth: Floats
+    muc_match_chi2: Floats
+    muc_fraction: Floats
+    muon: NDArray[np.bool_]
     photon_offsets: Ints
     photon_truth: NDArray[np.int32]
     photon_energy: Floats
@@ -451,6 +461,23 @@ def select_events(record: Any, start: int, stop: int) -> Any:
             parts[table.offsets] = offsets - offsets[0]
     for column in COLUMNS[kind]:
         parts[column.name] = getattr(record, column.name)[bounds[column.table]]
+    return record._replace(**parts)
+
+
+def take_events(record: Any, chosen: Ints) -> Any:
+    """Return the chosen events of a record, in that order, as copies."""
+    kind = type(record).__name__
+    parts: dict[str, Any] = {}
+    rows = {"event": chosen}
+    for table in TABLES[kind]:
+        if table.offsets:
+            offsets = getattr(record, table.offsets)
+            counts = np.diff(offsets)[chosen]
+            own = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts, dtype=np.int64)])
+            rows[table.name] = np.repeat(offsets[chosen] - own[:-1], counts) + np.arange(own[-1])
+            parts[table.offsets] = own
+    for column in COLUMNS[kind]:
+        parts[column.name] = np.take(getattr(record, column.name).T, rows[column.table], axis=-1).T
     return record._replace(**parts)
 
 

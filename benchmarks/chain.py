@@ -103,7 +103,7 @@ def plain_loop() -> Any:
     """Return the loop over particles."""
     helix, normals, random_words = plain(helix_at_origin), plain(normal2), plain(words)
     random_uniform, counter, expected_time = plain(uniform), plain(tof.counter), plain(tof.expected_time)
-    ionisation, impact = plain(dedx.measured_dedx), plain(emc.track_impact)
+    ionisation, impact, layers = plain(dedx.measured_dedx), plain(emc.track_impact), plain(tof.layer_factor)
     n_p, n_cos, entries = track_table.N_P, track_table.N_COS, track_table.ENTRIES
     cos_max, block0, block1 = track_table.COS_MAX, np.uint64(0), np.uint64(1)
 
@@ -151,7 +151,9 @@ def plain_loop() -> Any:
             w0, w1, w2, w3 = random_words(k0, k1, event[i], particle[i], TOF_STREAM, block0)
             g0, _ = normals(w0, w1)
             path, sigma, efficiency = counter(true[0], true[2], true[3], true[4], tofs)
-            path = path if random_uniform(w2) < efficiency else math.nan
+            u = random_uniform(w2)
+            sigma = sigma * layers(u, efficiency, true[4], tofs)
+            path = path if u < efficiency else math.nan
             out[i, 23] = expected_time(path, p, mass[i]) + sigma * g0
             w0, w1, w2, w3 = random_words(k0, k1, event[i], particle[i], DEDX_STREAM, block0)
             g0, _ = normals(w0, w1)
@@ -185,7 +187,7 @@ def stages(event: Any, particle: Any, state: Any, mass: Any, out: Any, s: Any) -
         emc.track_impact_stage(d_rho, phi0, kappa, dz, tan_lambda, emcs, out[21, block], out[22, block], out[20, block])
         counters.draw_stage(K0, K1, e, q, TOF_STREAM, g[:n], u[:n])
         tof.counter_stage(d_rho, kappa, dz, tan_lambda, u[:n], tofs, path[:n], sigma[:n])
-        tof.time_stage(path[:n], p, mass[block], sigma[:n], g[:n], out[23, block])
+        tof.time_stage(path[:n], p, mass[block], sigma[:n], g[:n], tofs, out[23, block])
         counters.draw_stage(K0, K1, e, q, DEDX_STREAM, g[:n], u[:n])
         sine = rows[28, :n] / p
         dedx.dedx_stage(p, mass[block], factors[15 : 16 * n : 16], sine, g[:n], u[:n], dedxs, out[24, block])

@@ -35,6 +35,8 @@ class DedxParameters(NamedTuple):
     #: Bracket of the formula for beta gamma -> infinity.
     plateau: float
     smear: float
+    #: Calibration, what is measured over what is expected.
+    scale: float
 
 
 def parameters(card: Card) -> DedxParameters:
@@ -57,6 +59,7 @@ def parameters(card: Card) -> DedxParameters:
         dedx.sternheimer_x1 * _LN10,
         0.5 * (log_constant + dedx.sternheimer_c - 1.0),
         1.0 if dedx.smear else 0.0,
+        dedx.scale,
     )
 
 
@@ -66,7 +69,7 @@ def expected_dedx(p: float, mass: float, constants: DedxParameters) -> float:
 
     I = 1/beta^2 [ln(2 m_e beta^2 gamma^2 T_cut / I^2) / 2 - beta^2 (1 + T_cut / T_max) / 2 - delta / 2] / plateau
     with the density effect delta of Sternheimer (exponent 3). Below beta gamma = 0.1 the formula is continued as
-    1 / beta^2; radiation and shell corrections are left out.
+    1 / beta^2; radiation and shell corrections are left out. The calibration `scale` multiplies it.
     """
     bg = max(p / mass, 0.1)
     bg2 = bg * bg
@@ -77,7 +80,7 @@ def expected_dedx(p: float, mass: float, constants: DedxParameters) -> float:
     bracket = 0.5 * constants.log_constant + ln_bg
     bracket = bracket - 0.5 * beta2 * (1.0 + min(constants.cut_energy / t_max, 1.0))
     bracket = bracket - 0.5 * density_effect(ln_bg, constants.sternheimer_c, constants.onset, constants.asymptote)
-    return bracket / (beta2 * constants.plateau)
+    return constants.scale * bracket / (beta2 * constants.plateau)
 
 
 @kernel
@@ -91,10 +94,16 @@ def density_effect(ln_bg: float, c: float, onset: float, asymptote: float) -> fl
 
 @kernel
 def dedx_sigma(expected: float, n_hits: float, sine: float, constants: DedxParameters) -> float:
-    """Return the resolution: relative resolution x (reference hits / hits)^k x sin(theta)^l x expected value."""
+    """Return the resolution: the relative one times the expected value."""
+    return expected * relative_sigma(n_hits, sine, constants)
+
+
+@kernel
+def relative_sigma(n_hits: float, sine: float, constants: DedxParameters) -> float:
+    """Return the relative resolution: that of the card x (reference hits / hits)^k x sin(theta)^l."""
     hits = max(n_hits, 1.0)
     power = constants.hits_exponent * log(constants.reference_hits / hits) + constants.sine_exponent * log(sine)
-    return constants.resolution * expected * exp(power)
+    return constants.resolution * exp(power)
 
 
 @kernel

@@ -1,7 +1,8 @@
 """Muon counter: how much iron a particle crosses, and what the counter shows of it.
 
 A particle reaches a gap if its momentum is above the smallest one that does (energy lost in scintillator, crystals,
-coil and iron, by the mean energy loss), if it did not interact before (hadrons), and if the gap is long enough.
+coil and iron, by the mean energy loss), if it did not interact before (hadrons), and if the gap is long enough. How far
+the hits are from the extrapolated track is a second measurement: scattering, strips, and the spread of secondaries.
 Bending in the return field and the loss of direction by scattering are left out.
 """
 
@@ -11,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arrays import Floats, Keys
-from ..constants import PI, PION
+from ..constants import M_MU, PI, PION
 from ..elementary import log, split_index
 from ..geometry.sections import Card
 from ..kernel import kernel, stage
@@ -19,6 +20,7 @@ from ..rng import MUC_STREAM, normal2, uniform, uniform53, words
 from .muc_table import FACTOR_STEP, FACTORS, GAPS, HEADER, HYPOTHESIS, MAX_GAPS, NEVER, REGION
 
 _STEEPEST = 0.9999
+_M2 = M_MU * M_MU
 FIRST_HADRON = np.uint64(PION)
 #: Of barrel and endcap: position, iron in front, iron in front of the gap before [cm].
 Gap = tuple[tuple[float, float, float], tuple[float, float, float]]
@@ -43,6 +45,12 @@ class MucParameters(NamedTuple):
     leakage_fraction: float
     leakage_length: float
     smear: float
+    track_efficiency: float
+    strip_variance: float
+    match_scattering: float
+    leakage_variance: float
+    #: 1 / (sqrt(2) straggling).
+    per_straggling: float
 
 
 def parameters(card: Card) -> MucParameters:
@@ -61,6 +69,11 @@ def parameters(card: Card) -> MucParameters:
         muc.leakage_fraction,
         muc.leakage_length,
         1.0 if muc.smear else 0.0,
+        muc.track_efficiency,
+        muc.strip_resolution * muc.strip_resolution,
+        muc.match_scattering,
+        muc.leakage_spread * muc.leakage_spread,
+        math.sqrt(0.5) / muc.straggling,
     )
 
 
@@ -76,7 +89,7 @@ def covered(cosine: float, phi: float, constants: MucParameters) -> bool:
 
 
 @kernel
-def _path(cosine: float, constants: MucParameters) -> tuple[np.uint64, float, float]:
+def region_path(cosine: float, constants: MucParameters) -> tuple[np.uint64, float, float]:
     """Return (start of the region in the table, path per depth, distance across per distance along)."""
     c = min(abs(cosine), _STEEPEST)
     s = math.sqrt(1.0 - c * c)
@@ -88,9 +101,9 @@ def _path(cosine: float, constants: MucParameters) -> tuple[np.uint64, float, fl
 def path_stage(
     cosine: Floats, constants: MucParameters, node: Keys, fraction: Floats, factor: Floats, across: Floats
 ) -> None:
-    """Fill where a track's thresholds stand in the table, and how it crosses the iron (see `_path`)."""
+    """Fill where a track's thresholds stand in the table, and how it crosses the iron (see `region_path`)."""
     for i in range(np.uint64(cosine.size)):
-        region, factor[i], across[i] = _path(cosine[i], constants)
+        region, factor[i], across[i] = region_path(cosine[i], constants)
         step, fraction[i] = split_index(min(max((factor[i] - 1.0) / FACTOR_STEP, 0.0), FACTORS - 1.001))
         node[i] = region + HEADER + step * GAPS
 
@@ -135,11 +148,12 @@ def draw_stage(
     straggling: Floats,
     iron_path: Floats,
     u_hits: Floats,
+    primary: Floats,
 ) -> None:
     """Draw the relative change of the momentum that straggling stands for, the iron [cm] a hadron gets through, hits.
 
-    The depth of the nuclear interaction is exponential; its secondaries leak further with some probability. The hits
-    need 53 bits, see `pass_gap_stage`.
+    The depth of the nuclear interaction is exponential (`primary`); its secondaries leak further with some probability
+    (`iron_path`). The hits need 53 bits, see `pass_gap_stage`; a track whose hits are not found has no momentum.
     """
     for i in range(np.uint64(event.size)):
         a, b, c, d = words(k0, k1, event[i], particle[i], MUC_STREAM, np.uint64(0))
@@ -149,18 +163,21 @@ def draw_stage(
         inside = -log(uniform(c)) - constants.front_lengths * factor[i]
         leak = -constants.leakage_length * log(max(u, 1e-300) / max(constants.leakage_fraction, 1e-300))
         leak = leak if u < constants.leakage_fraction else 0.0
-        straggling[i] = 1.0 + constants.smear * constants.straggling * g
-        iron_path[i] = inside * constants.iron_length + leak
-        u_hits[i] = uniform53(e, f)
+        hits = uniform53(e, f) / constants.track_efficiency
+        straggling[i] = 1.0 + constants.smear * constants.straggling * g if hits < 1.0 else 0.0
+        primary[i] = inside * constants.iron_length
+        iron_path[i] = primary[i] + leak
+        u_hits[i] = hits
 
 
 @stage
-def kind_stage(hypothesis: Keys, p: Floats, node: Keys, reach: Floats, iron_path: Floats) -> None:
+def kind_stage(hypothesis: Keys, p: Floats, node: Keys, reach: Floats, iron_path: Floats, primary: Floats) -> None:
     """Move to the thresholds of the true kind; scale the straggling to a momentum; leptons do not interact."""
     for i in range(np.uint64(p.size)):
         node[i] = node[i] + hypothesis[i] * HYPOTHESIS
         reach[i] = p[i] * reach[i]
         iron_path[i] = iron_path[i] if hypothesis[i] >= FIRST_HADRON else NEVER
+        primary[i] = primary[i] if hypothesis[i] >= FIRST_HADRON else NEVER
 
 
 @stage
@@ -202,6 +219,43 @@ def cover_stage(cosine: Floats, phi: Floats, constants: MucParameters, depth: Fl
         layers[i] = layers[i] if inside else 0.0
 
 
+@kernel
+def match_variance(p: float, constants: MucParameters) -> float:
+    """Return the variance [cm^2] of the distance between track and hits in one coordinate: strips and scattering.
+
+    Multiple scattering displaces by d / (p beta), beta that of a muon of the momentum p [GeV] at the origin; what it
+    loses on the way is left out.
+    """
+    p2 = p * p
+    scattering = constants.match_scattering * constants.match_scattering * (p2 + _M2) / (p2 * p2)
+    return constants.strip_variance + scattering
+
+
+@stage
+def residual_stage(
+    k0: np.uint64,
+    k1: np.uint64,
+    event: Keys,
+    particle: Keys,
+    p: Floats,
+    primary: Floats,
+    depth: Floats,
+    layers: Floats,
+    constants: MucParameters,
+    residual: Floats,
+) -> None:
+    """Fill distances [cm] between tracks and hits: two normal coordinates, wider for hits of secondaries.
+
+    sqrt(-2 ln u) is the length of two standard normals.
+    """
+    for i in range(np.uint64(p.size)):
+        a, b, _, _ = words(k0, k1, event[i], particle[i], MUC_STREAM, np.uint64(2))
+        variance = match_variance(p[i], constants)
+        variance = variance + (constants.leakage_variance if depth[i] > max(primary[i], 0.0) else 0.0)
+        distance = constants.smear * math.sqrt(-2.0 * variance * log(uniform53(a, b)))
+        residual[i] = distance if layers[i] > 0.0 else math.nan
+
+
 @stage
 def muc_stage(
     k0: np.uint64,
@@ -216,22 +270,25 @@ def muc_stage(
     constants: MucParameters,
     depth: Floats,
     layers: Floats,
+    residual: Floats,
 ) -> None:
-    """Fill depth [cm] (NaN outside the chambers) and layers hit (0 there); keyed by event and particle.
+    """Fill depth [cm] (NaN outside the chambers), layers hit (0 there), distance to the hits [cm] (NaN without).
 
-    `hypothesis` is the true kind of the particle (0..4, uint64); azimuth `phi` [rad] of the impact on the calorimeter.
+    Keyed by event and particle. `hypothesis` is the true kind of the particle (0..4, uint64); azimuth `phi` [rad] of
+    the impact on the calorimeter.
     """
     n = p.size
     node = np.empty(n, dtype=np.uint64)
     fraction, factor, across, threshold = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
-    reach, iron_path, u = np.empty(n), np.empty(n), np.empty(n)
+    reach, iron_path, u, primary = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     depth[:] = 0.0
     layers[:] = 0.0
     path_stage(cosine, constants, node, fraction, factor, across)
-    draw_stage(k0, k1, event, particle, constants, factor, reach, iron_path, u)
-    kind_stage(hypothesis, p, node, reach, iron_path)
+    draw_stage(k0, k1, event, particle, constants, factor, reach, iron_path, u, primary)
+    kind_stage(hypothesis, p, node, reach, iron_path, primary)
     for k in range(MAX_GAPS):
         threshold_stage(table, node, fraction, np.uint64(k), threshold)
         gap = gap_of(k, table)
         pass_gap_stage(cosine, factor, across, gap, constants, threshold, reach, iron_path, u, depth, layers)
     cover_stage(cosine, phi, constants, depth, layers)
+    residual_stage(k0, k1, event, particle, p, primary, depth, layers, constants, residual)

@@ -1,6 +1,7 @@
 """The smallest momenta that reach the gaps of the muon counter, by integration of the mean energy loss."""
 
 import math
+from bisect import bisect_left
 from functools import lru_cache
 
 import numpy as np
@@ -17,8 +18,8 @@ MAX_GAPS = 10
 # The table is two regions (barrel, endcap); a region is gap positions, iron in front, then per hypothesis and path
 # factor the smallest momenta that reach the gaps.
 GAPS = np.uint64(MAX_GAPS)
-FACTORS = 8
-FACTOR_STEP = 0.1
+FACTORS = 16
+FACTOR_STEP = 0.05
 HYPOTHESIS = np.uint64(FACTORS * MAX_GAPS)
 HEADER = np.uint64(2 * MAX_GAPS)
 REGION = np.uint64(2 * MAX_GAPS + 5 * FACTORS * MAX_GAPS)
@@ -28,7 +29,7 @@ NEVER = 1e9
 class _Range:
     """Range [cm] of a particle in a material against kinetic energy [GeV], by integration of the mean energy loss."""
 
-    STEPS = 64
+    STEPS = 256
     LOW = 1e-3
     RATIO = 10000.0
 
@@ -48,10 +49,31 @@ class _Range:
 
 
 def _interpolate(x: float, xs: list[float], ys: list[float]) -> float:
-    i = 1
-    while i < len(xs) - 1 and xs[i] < x:
-        i += 1
+    i = min(max(bisect_left(xs, x), 1), len(xs) - 1)
     return ys[i - 1] + (x - xs[i - 1]) * (ys[i] - ys[i - 1]) / (xs[i] - xs[i - 1])
+
+
+@lru_cache(maxsize=32)
+def gap_momenta(card: Card, barrel: bool, hypothesis: int, factors: tuple[float, ...]) -> Floats:
+    """Return the smallest momenta [GeV] of a hypothesis that reach the gaps of a region, shape (n_factors, n_gaps).
+
+    From the stop backwards through iron, coil, crystals and scintillator, along paths of `factors` per depth.
+    """
+    region = card.muc.barrel if barrel else card.muc.endcap
+    aluminium, steel = (card.coil.aluminium, card.coil.steel) if barrel else (0.0, 0.0)
+    mass = HYPOTHESIS_MASSES[hypothesis]
+    ranges = [_Range(material, mass) for material in (IRON, ALUMINIUM, CAESIUM_IODIDE, SCINTILLATOR)]
+    momenta = np.empty((len(factors), len(region.gaps)))
+    for row, factor in zip(momenta, factors):
+        iron = steel
+        for k, thickness in enumerate(region.iron):
+            iron += thickness
+            kinetic = _Range.LOW
+            for layer, length in zip(ranges, (iron, aluminium, region.crystal, region.scintillator)):
+                kinetic = layer.before(kinetic, length * factor)
+            row[k] = math.sqrt(kinetic * (kinetic + 2.0 * mass))
+    momenta.flags.writeable = False
+    return momenta
 
 
 @lru_cache(maxsize=8)
@@ -59,13 +81,15 @@ def muc_table(card: Card) -> Floats:
     """Return the flat table of gaps and momentum thresholds that the formulas read."""
     table = np.full((2, int(REGION)), NEVER)
     table[:, MAX_GAPS : 2 * MAX_GAPS] = 0.0
-    regions = ((card.muc.barrel, card.coil.aluminium, card.coil.steel), (card.muc.endcap, 0.0, 0.0))
-    for hypothesis, mass in enumerate(HYPOTHESIS_MASSES):
-        ranges = [_Range(m, mass) for m in (IRON, ALUMINIUM, CAESIUM_IODIDE, SCINTILLATOR)] if hypothesis else []
-        for row, (region, aluminium, steel) in zip(table, regions):
-            _fill_gaps(row, region)
-            for j in range(FACTORS) if ranges else ():
-                _fill_thresholds(row, region, hypothesis, j, mass, (aluminium, steel), ranges)
+    factors = tuple(1.0 + FACTOR_STEP * j for j in range(FACTORS))
+    for row, barrel in zip(table, (True, False)):
+        region = card.muc.barrel if barrel else card.muc.endcap
+        _fill_gaps(row, region)
+        for hypothesis in range(1, len(HYPOTHESIS_MASSES)):  # electrons never get there
+            momenta = gap_momenta(card, barrel, hypothesis, factors)
+            for j in range(FACTORS):
+                at = 2 * MAX_GAPS + (hypothesis * FACTORS + j) * MAX_GAPS
+                row[at : at + len(region.gaps)] = momenta[j]
     table.flags.writeable = False
     return table.reshape(-1)
 
@@ -77,25 +101,3 @@ def _fill_gaps(row: Floats, region: MucRegion) -> None:
         row[k] = position
         row[MAX_GAPS + k] = iron
     row[MAX_GAPS + len(region.gaps) : 2 * MAX_GAPS] = iron
-
-
-def _fill_thresholds(
-    row: Floats,
-    region: MucRegion,
-    hypothesis: int,
-    j: int,
-    mass: float,
-    coil: tuple[float, float],
-    ranges: list[_Range],
-) -> None:
-    """Fill the momenta that reach the gaps along the j-th path factor, from the stop backwards."""
-    factor = 1.0 + FACTOR_STEP * j
-    aluminium, steel = coil
-    thicknesses = (None, aluminium, region.crystal, region.scintillator)
-    for k in range(len(region.gaps)):
-        kinetic = _Range.LOW
-        for layer, thickness in zip(ranges, thicknesses):
-            length = float(row[MAX_GAPS + k]) + steel if thickness is None else thickness
-            kinetic = layer.before(kinetic, length * factor)
-        at = 2 * MAX_GAPS + (hypothesis * FACTORS + j) * MAX_GAPS + k
-        row[at] = math.sqrt(kinetic * (kinetic + 2.0 * mass))

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from ..constants import HYPOTHESES
 from ..schema import SchemaError, Section, quantity, require, require_range
 from .calorimeter import Emc
+from .periods import Period, check_periods
 from .subdetectors import Dedx, Muc, Tof
 from .tracker import Mdc, SiliconLayer
+from .trigger import Region, Trigger
 
 if TYPE_CHECKING:
     from .beam import Laboratory
@@ -158,14 +160,6 @@ class Coil(Section):
 
 
 @dataclass(frozen=True)
-class Trigger(Section):
-    """First-level trigger."""
-
-    #: Efficiency of every event.
-    efficiency: float = quantity("", "[0, 1]")
-
-
-@dataclass(frozen=True)
 class Matter(Section):
     """What particles do in the matter they cross, each switched on or off, besides multiple scattering."""
 
@@ -213,6 +207,11 @@ class Reconstruction(Section):
     muc_p_min: float = quantity("GeV", "[0, 100]")
     #: Largest |cos theta| at which the muon counter identifies.
     muc_cos_max: float = quantity("", "[0, 1]")
+    #: Identified muons: at least this much iron crossed, a depth that no more than this fraction of the muons stays
+    #: behind, and a chi2 (two degrees of freedom) of the distance between track and hits below this.
+    muon_depth_min: float = quantity("cm", "[0, 1000]", default=5.0)
+    muon_depth_fraction: float = quantity("", "[0, 1]", default=0.1)
+    muon_match_chi2_max: float = quantity("", "(0, 1000]", default=9.21)
 
     def check(self) -> None:
         """Raise SchemaError unless ranges increase."""
@@ -241,3 +240,9 @@ class Card(Section):
     matter: Matter = dataclasses.field(default=Matter())
     #: Layers of silicon between beam pipe and chamber; none in most cards.
     silicon: tuple[SiliconLayer, ...] = ()
+    region: tuple[Region, ...] = ()
+    period: tuple[Period, ...] = ()
+
+    def check(self) -> None:
+        """Raise SchemaError unless the periods change numbers that exist."""
+        check_periods(self, self.period)

@@ -38,6 +38,8 @@ class Dedx(Section):
     sternheimer_x1: float = quantity("", "[0, 10]")
     #: Whether what is measured differs from what is expected.
     smear: bool = quantity("")
+    #: Calibration: what is measured over what is expected; 1 where the detector is calibrated.
+    scale: float = quantity("", "(0, 10]", default=1.0)
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,9 @@ class TofBarrel(Section):
     sigma_slope: float = quantity("", "[0, 10]")
     #: Probability that a track that meets a counter has a time.
     efficiency: float = quantity("", "[0, 1]")
+    #: Fraction of the measured tracks that one layer of two has seen, and its resolution over that of both.
+    single_layer_fraction: float = quantity("", "[0, 1]", default=0.0)
+    single_layer_factor: float = quantity("", "[1, 10]", default=1.0)
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,13 @@ class Tof(Section):
     event_time_sigma: float = quantity("ns", "[0, 10]")
     #: Whether measured times differ from the true ones.
     smear: bool = quantity("")
+    #: Resolution for kaons and protons over that for electrons, muons and pions.
+    kaon_proton_factor: float = quantity("", "[1, 10]", default=1.0)
+    #: Fraction of the events whose time is one bunch early or late, and the time between bunches.
+    wrong_bunch_fraction: float = quantity("", "[0, 1]", default=0.0)
+    bunch_spacing: float = quantity("ns", "(0, 1000]", default=8.0)
+    #: Calibration: what is measured minus what is expected; 0 where the detector is calibrated.
+    time_offset: float = quantity("ns", "[-100, 100]", default=0.0)
 
 
 @dataclass(frozen=True)
@@ -132,3 +144,11 @@ class Muc(Section):
     leakage_length: float = quantity("cm", "(0, 1000]")
     #: Whether depths are drawn; otherwise they are those of the mean range.
     smear: bool = quantity("")
+    #: Fraction of the tracks whose hits are found and given to them; the others have none.
+    track_efficiency: float = quantity("", "(0, 1]", default=1.0)
+    #: Distance between extrapolated track and hits: resolution of the strips in each of two coordinates, and the part
+    #: of the multiple scattering in front, as displacement times momentum times velocity.
+    strip_resolution: float = quantity("cm", "(0, 100]", default=1.4)
+    match_scattering: float = quantity("cm GeV", "[0, 100]", default=0.0)
+    #: The same for hits of the secondaries of a hadron.
+    leakage_spread: float = quantity("cm", "[0, 1000]", default=0.0)

@@ -1,81 +1,172 @@
 """Particle identification: chi2 per hypothesis from dE/dx, time of flight, calorimeter and muon counter.
 
-For each system chi = (measured - expected) / sigma under the hypotheses e, mu, pi, K, p, in the calorimeter the normal
-deviate of the energy. A system is used for a track if at least one hypothesis is within `pid_chi_max`; the number of
-systems is the same for all hypotheses, so that P(mu) > P(e) is chi2(mu) < chi2(e) even where the probabilities
-underflow. The muon counter knows muons and everything else, and is used above a momentum and inside |cos theta|; e, pi,
-K and p share the pion's expectation there, as in the experiment's own software.
+For each system chi is a standard normal deviate under the true one of the hypotheses e, mu, pi, K, p: (measured -
+expected) / sigma, or the deviate with the same probability where the distribution is not normal. A system is used for
+a track if at least one hypothesis is within `pid_chi_max`; the number of systems is the same for all hypotheses, so
+that P(mu) > P(e) is chi2(mu) < chi2(e) even where the probabilities underflow. The muon counter knows muons and
+everything else, and is used above a momentum and inside |cos theta|; e, pi, K and p share the pion's expectation there,
+and pi, K and p the pion's in the calorimeter, as in the experiment's own software.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..constants import ELECTRON, HYPOTHESIS_MASSES, KAON, MUON, PION, PROTON
 from ..detector import dedx, emc, muc, tof
-from ..detector.emc_identification import emc_deviate_stage, emc_quantile_table
-from ..detector.muc_depth import expected_depth_stage
-from ..detector.muc_table import muc_table
+from ..detector.emc_identification import emc_quantile_table
+from ..detector.muc_quantile import muc_curves
+from ..detector.quantile import tail_table
 from ..elementary import erfc, exp
 from ..event import KAPPA, DetectorRecord, Floats
 from ..geometry.card import Card
-from ..kernel import BLOCK, blocks, stage
+from ..geometry.sections import Reconstruction
+from ..kernel import BLOCK, stage
+from .pid_systems import N_HYPOTHESES, calorimeter_stage, ionisation_stage, muon_stage, time_stage
 
 _TWO_OVER_SQRT_PI = 1.1283791670955126
 _ALL = 1e6  # half a chi2 whose probability is zero, as that of anything above
-N_HYPOTHESES = len(HYPOTHESIS_MASSES)
-_ROWS = 2 * N_HYPOTHESES + 1
+SYSTEMS = ("dedx", "tof", "emc", "muc")
 _B = np.uint64(BLOCK)
+_5 = np.uint64(N_HYPOTHESES)
+
+
+class Identification(NamedTuple):
+    """Per track: chi2 per hypothesis, number of systems used, and what the muon counter says (see `RecoEvents`)."""
+
+    chi2: Floats
+    n_systems: NDArray[np.int32]
+    muc_match_chi2: Floats
+    muc_fraction: Floats
+
+
+class _Calibration(NamedTuple):
+    """Constants of the reconstruction."""
+
+    ionisation: dedx.DedxParameters
+    tails: Floats
+    times: tof.TofParameters
+    showers: Floats
+    crystals: emc.EmcParameters
+    chambers: muc.MucParameters
+    curves: Floats
+    #: Muon counter: smallest momentum [GeV], largest |cos theta|.
+    reach: tuple[float, float]
+
+
+def _calibration(card: Card) -> _Calibration:
+    chambers, conventions = muc.parameters(card), card.reconstruction
+    return _Calibration(
+        dedx.parameters(card),
+        tail_table(card.dedx.tail_fraction, card.dedx.tail_scale),
+        tof.parameters(card),
+        emc_quantile_table(card),
+        emc.parameters(card),
+        chambers,
+        muc_curves(card, chambers),
+        (conventions.muc_p_min, conventions.muc_cos_max),
+    )
+
+
+class _Measured(NamedTuple):
+    """Columns of tracks, all of the same length."""
+
+    p: Floats
+    cosine: Floats
+    n_hits: NDArray[np.int32]
+    dedx: Floats
+    path: Floats
+    time: Floats
+    time_sigma: Floats
+    energy: Floats
+    path_factor: Floats
+    #: Of the sign of the charge.
+    charge: Floats
+    depth: Floats
+    residual: Floats
 
 
 @stage
-def dedx_chi_stage(
-    p: Floats,
-    sine: Floats,
-    n_hits: Floats,
-    measured: Floats,
-    mass: float,
-    constants: dedx.DedxParameters,
-    chi: Floats,
-) -> None:
-    """Fill chi of dE/dx under one hypothesis."""
-    for i in range(np.uint64(p.size)):
-        expected = dedx.expected_dedx(p[i], mass, constants)
-        chi[i] = (measured[i] - expected) / dedx.dedx_sigma(expected, n_hits[i], sine[i], constants)
-
-
-@stage
-def tof_chi_stage(p: Floats, path: Floats, time: Floats, sigma: Floats, mass: float, chi: Floats) -> None:
-    """Fill chi of the time of flight under one hypothesis."""
-    for i in range(np.uint64(p.size)):
-        chi[i] = (time[i] - tof.expected_time(path[i], p[i], mass)) / sigma[i]
-
-
-@stage
-def muc_chi_stage(depth: Floats, mean: Floats, sigma: Floats, chi: Floats) -> None:
-    """Fill chi of the depth in the muon counter under one hypothesis; NaN outside its chambers."""
-    for i in range(np.uint64(chi.size)):
-        chi[i] = (depth[i] - mean[i]) / sigma[i]
-
-
-@stage
-def combine_stage(s: Floats, n: int, chi_max: float) -> None:
+def combine_stage(s: Floats, chi_max: float, start: int, size: int, total: Floats) -> None:
     """Add chi^2 of one system where it is used: where |chi| of at least one hypothesis is below the limit.
 
-    Rows of the scratch, each of BLOCK numbers: 0-4 chi, 5-9 the sum of chi^2, 10 the number of systems. What is not a
-    number is not below the limit.
+    The scratch holds the deviates of a block, 5 rows of `BLOCK`; the flat table holds the sums of all tracks, 5 rows,
+    and as a sixth the number of systems. `start` is the block's first track.
     """
-    for j in range(np.uint64(n)):
+    n = np.uint64(total.size) // (_5 + np.uint64(1))
+    first = np.uint64(start)
+    for j in range(np.uint64(size)):
         a, b, c = s[j], s[_B + j], s[_B * np.uint64(2) + j]
         d, e = s[_B * np.uint64(3) + j], s[_B * np.uint64(4) + j]
-        used = (abs(a) < chi_max) | (abs(b) < chi_max) | (abs(c) < chi_max) | (abs(d) < chi_max) | (abs(e) < chi_max)
-        s[_B * np.uint64(5) + j] += a * a if used else 0.0
-        s[_B * np.uint64(6) + j] += b * b if used else 0.0
-        s[_B * np.uint64(7) + j] += c * c if used else 0.0
-        s[_B * np.uint64(8) + j] += d * d if used else 0.0
-        s[_B * np.uint64(9) + j] += e * e if used else 0.0
-        s[_B * np.uint64(10) + j] += 1.0 if used else 0.0
+        nearest = min(min(min(abs(a), abs(b)), min(abs(c), abs(d))), abs(e))
+        used = nearest < chi_max
+        i = first + j
+        total[i] += a * a if used else 0.0
+        total[n + i] += b * b if used else 0.0
+        total[n * np.uint64(2) + i] += c * c if used else 0.0
+        total[n * np.uint64(3) + i] += d * d if used else 0.0
+        total[n * np.uint64(4) + i] += e * e if used else 0.0
+        total[n * np.uint64(5) + i] += 1.0 if used else 0.0
+
+
+@stage
+def _identify(
+    measured: _Measured, constants: _Calibration, chi_max: float, total: Floats, match: Floats, fraction: Floats
+) -> None:
+    """Fill the sums of `combine_stage`, and what the muon counter says, block by block."""
+    n = measured.p.size
+    s, t, u = np.empty(N_HYPOTHESES * BLOCK), np.empty(BLOCK), np.empty(BLOCK)
+    for start in range(0, n, BLOCK):
+        stop = min(start + BLOCK, n)
+        size = stop - start
+        p, cosine = measured.p[start:stop], measured.cosine[start:stop]
+        hits, ionisation = measured.n_hits[start:stop], measured.dedx[start:stop]
+        ionisation_stage(p, cosine, hits, ionisation, constants.ionisation, constants.tails, t, s)
+        combine_stage(s, chi_max, start, size, total)
+        path, time, sigma = measured.path[start:stop], measured.time[start:stop], measured.time_sigma[start:stop]
+        time_stage(p, path, time, sigma, constants.times, s)
+        combine_stage(s, chi_max, start, size, total)
+        energy, path_factor = measured.energy[start:stop], measured.path_factor[start:stop]
+        charge = measured.charge[start:stop]
+        calorimeter_stage(p, cosine, energy, path_factor, charge, constants.showers, constants.crystals, s)
+        combine_stage(s, chi_max, start, size, total)
+        depth, residual = measured.depth[start:stop], measured.residual[start:stop]
+        out = match[start:stop], fraction[start:stop]
+        muon_stage(p, cosine, depth, residual, constants.reach, constants.curves, constants.chambers, out, u, s)
+        combine_stage(s, chi_max, start, size, total)
+
+
+@stage
+def _deviates(measured: _Measured, constants: _Calibration, chi: Floats) -> None:
+    """Fill the deviates of all systems, shape (4, 5, n)."""
+    n = measured.p.size
+    s, t, u = np.empty(N_HYPOTHESES * BLOCK), np.empty(BLOCK), np.empty(BLOCK)
+    for start in range(0, n, BLOCK):
+        stop = min(start + BLOCK, n)
+        size = stop - start
+        p, cosine = measured.p[start:stop], measured.cosine[start:stop]
+        hits, ionisation = measured.n_hits[start:stop], measured.dedx[start:stop]
+        ionisation_stage(p, cosine, hits, ionisation, constants.ionisation, constants.tails, t, s)
+        chi[0, :, start:stop] = s.reshape((N_HYPOTHESES, BLOCK))[:, :size]
+        path, time, sigma = measured.path[start:stop], measured.time[start:stop], measured.time_sigma[start:stop]
+        time_stage(p, path, time, sigma, constants.times, s)
+        chi[1, :, start:stop] = s.reshape((N_HYPOTHESES, BLOCK))[:, :size]
+        energy, path_factor = measured.energy[start:stop], measured.path_factor[start:stop]
+        charge = measured.charge[start:stop]
+        calorimeter_stage(p, cosine, energy, path_factor, charge, constants.showers, constants.crystals, s)
+        chi[2, :, start:stop] = s.reshape((N_HYPOTHESES, BLOCK))[:, :size]
+        depth, residual = measured.depth[start:stop], measured.residual[start:stop]
+        out = np.empty(size), np.empty(size)
+        muon_stage(p, cosine, depth, residual, constants.reach, constants.curves, constants.chambers, out, u, s)
+        chi[3, :, start:stop] = s.reshape((N_HYPOTHESES, BLOCK))[:, :size]
+
+
+def _columns(record: DetectorRecord, p: Floats, cosine: Floats, energy: Floats, path_factor: Floats) -> _Measured:
+    times = record.tof_path, record.tof, record.tof_sigma
+    chambers = record.muc_depth, record.muc_residual
+    showers = energy, path_factor, record.helix[:, KAPPA]
+    return _Measured(p, cosine, record.n_hits, record.dedx, *times, *showers, *chambers)
 
 
 def identify(
@@ -85,8 +176,8 @@ def identify(
     cosine: Floats,
     shower_energy: Floats,
     path_factor: Floats,
-) -> tuple[Floats, NDArray[np.int32]]:
-    """Return chi2 per hypothesis and the number of systems used.
+) -> Identification:
+    """Return chi2 per hypothesis, the number of systems used, and what the muon counter says.
 
     Parameters
     ----------
@@ -100,43 +191,39 @@ def identify(
 
     Returns
     -------
-    chi2 : ndarray, shape (n_tracks, 5)
-    n_systems : ndarray of int, shape (n_tracks,)
+    Identification
+        chi2 of shape (n_tracks, 5), the others of shape (n_tracks,).
     """
     n = len(p)
-    chi2 = np.empty((n, N_HYPOTHESES), order="F")
-    n_systems = np.empty(n, dtype=np.int32)
-    sine = np.sqrt(np.maximum(1.0 - cosine * cosine, 1e-12))
-    n_hits = record.n_hits.astype(np.float64)
-    conventions = card.reconstruction
-    in_reach = (p > conventions.muc_p_min) & (np.abs(cosine) < conventions.muc_cos_max)
-    depth = np.where(in_reach, record.muc_depth, np.nan)
-    ionisation, crystals, shower_table = dedx.parameters(card), emc.parameters(card), emc_quantile_table(card)
-    iron, iron_table = muc.parameters(card), muc_table(card)
-    limit = conventions.pid_chi_max
-    scratch, mean, sigma = np.empty(_ROWS * BLOCK), np.empty(BLOCK), np.empty(BLOCK)
-    for s in blocks(n):
-        size = s.stop - s.start
-        rows = scratch.reshape(_ROWS, BLOCK)[:, :size]
-        rows[N_HYPOTHESES:] = 0.0
-        for row, mass in zip(rows, HYPOTHESIS_MASSES):
-            dedx_chi_stage(p[s], sine[s], n_hits[s], record.dedx[s], mass, ionisation, row)
-        combine_stage(scratch, size, limit)
-        for row, mass in zip(rows, HYPOTHESIS_MASSES):
-            tof_chi_stage(p[s], record.tof_path[s], record.tof[s], record.tof_sigma[s], mass, row)
-        combine_stage(scratch, size, limit)
-        columns = p[s], shower_energy[s], path_factor[s], cosine[s], record.helix[s, KAPPA]
-        for h, row in enumerate(rows[:N_HYPOTHESES]):
-            emc_deviate_stage(*columns, np.uint64(h), shower_table, crystals, row)
-        combine_stage(scratch, size, limit)
-        for h in (MUON, PION):
-            expected_depth_stage(p[s], cosine[s], np.uint64(h), iron_table, iron, mean[:size], sigma[:size])
-            muc_chi_stage(depth[s], mean[:size], sigma[:size], rows[h])
-        rows[ELECTRON] = rows[KAON] = rows[PROTON] = rows[PION]
-        combine_stage(scratch, size, limit)
-        chi2[s] = rows[N_HYPOTHESES : 2 * N_HYPOTHESES].T
-        n_systems[s] = rows[2 * N_HYPOTHESES]
-    return chi2, n_systems
+    total = np.zeros((N_HYPOTHESES + 1, n))
+    match, fraction = np.empty(n), np.empty(n)
+    measured = _columns(record, p, cosine, shower_energy, path_factor)
+    limit = card.reconstruction.pid_chi_max
+    _identify(measured, _calibration(card), limit, total.reshape(-1), match, fraction)
+    return Identification(total[:N_HYPOTHESES].T, total[N_HYPOTHESES].astype(np.int32), match, fraction)
+
+
+def identified_muons(record: DetectorRecord, known: Identification, conventions: Reconstruction) -> NDArray[np.bool_]:
+    """Return which tracks are muons by the card's conventions of depth and distance to the hits."""
+    deep = (record.muc_depth >= conventions.muon_depth_min) & (known.muc_fraction > conventions.muon_depth_fraction)
+    return deep & (known.muc_match_chi2 < conventions.muon_match_chi2_max)
+
+
+def deviates(
+    record: DetectorRecord,
+    card: Card,
+    p: Floats,
+    cosine: Floats,
+    shower_energy: Floats,
+    path_factor: Floats,
+) -> dict[str, Floats]:
+    """Return chi per hypothesis, shape (n_tracks, 5), of each of the `SYSTEMS`; NaN without a measurement.
+
+    Parameters are those of `identify`.
+    """
+    chi = np.empty((len(SYSTEMS), N_HYPOTHESES, len(p)))
+    _deviates(_columns(record, p, cosine, shower_energy, path_factor), _calibration(card), chi)
+    return {system: rows.T for system, rows in zip(SYSTEMS, chi)}
 
 
 def probabilities(chi2: Floats, n_systems: NDArray[np.int32]) -> Floats:
@@ -150,14 +237,13 @@ def probabilities(chi2: Floats, n_systems: NDArray[np.int32]) -> Floats:
     Closed forms of the survival function for 1 to 4 degrees of freedom, on own elementary functions.
     """
     result = np.empty_like(chi2, order="F")
-    degrees = n_systems.astype(np.int64)
     for h in range(chi2.shape[1]):
-        probability_stage(chi2[:, h], degrees, result[:, h])
+        probability_stage(chi2[:, h], n_systems, result[:, h])
     return result
 
 
 @stage
-def probability_stage(chi2: Floats, degrees: NDArray[np.int64], probability: Floats) -> None:
+def probability_stage(chi2: Floats, degrees: NDArray[np.int32], probability: Floats) -> None:
     """Fill the survival function of chi2 for 0 to 4 degrees of freedom (Abramowitz and Stegun 26.4.4, 26.4.5).
 
     Right to a relative 1.2e-7 down to the smallest numbers; 0 for chi2 above 1416.

@@ -12,7 +12,7 @@ from ..constants import M_E, M_MU
 from ..event import FIT_HYPOTHESES, KAPPA, DetectorRecord, RecoEvents
 from ..geometry.card import Card, card_hash, load_card
 from .kinematic_fit import fit_missing_photon
-from .pid import identify, probabilities
+from .pid import identified_muons, identify, probabilities
 from .showers import match_showers, photon_columns
 from .tracks import charged_tracks
 
@@ -48,7 +48,7 @@ def reconstruct(record: DetectorRecord, card: Card | str | Path = "besiii") -> R
     tracks = charged_tracks(record.helix, card.reconstruction)
     p = np.sqrt(tracks["px"] ** 2 + tracks["py"] ** 2 + tracks["pz"] ** 2)
     matches = match_showers(record, card)
-    chi2, n_systems = identify(record, card, p, tracks["pz"] / p, matches.energy, matches.path_factor)
+    known = identify(record, card, p, tracks["pz"] / p, matches.energy, matches.path_factor)
     sqrt_s = record.sqrt_s if np.isfinite(record.sqrt_s) else card.beam.sqrt_s
     fits = fit_missing_photon(
         record.helix,
@@ -72,13 +72,17 @@ def reconstruct(record: DetectorRecord, card: Card | str | Path = "besiii") -> R
         **tracks,
         helix=record.helix,
         covariance=record.covariance,
-        chi2=chi2,
-        n_systems=n_systems,
-        probability=probabilities(chi2, n_systems),
+        chi2=known.chi2,
+        n_systems=known.n_systems,
+        probability=probabilities(known.chi2, known.n_systems),
         shower=matches.shower,
         e_over_p=np.where(np.isfinite(matches.energy), matches.energy, 0.0) / p,
         e3x3_over_e5x5=matches.e3x3_over_e5x5,
         second_moment=matches.second_moment,
+        muc_depth=record.muc_depth,
+        muc_match_chi2=known.muc_match_chi2,
+        muc_fraction=known.muc_fraction,
+        muon=identified_muons(record, known, card.reconstruction),
         **photon_columns(record, matches, card),
         processes=record.processes,
         frame=record.frame,

@@ -5,10 +5,11 @@ import numpy as np
 from ..arrays import Floats, Keys
 from ..detector import dedx, muc, tof
 from ..detector.muc_table import muc_table
-from ..event import D_RHO, DZ, KAPPA, TAN_LAMBDA
+from ..event import D_RHO, DZ, KAPPA, TAN_LAMBDA, Ints
 from ..geometry.card import Card
-from ..kernel import blocks, stage
+from ..kernel import BLOCK, blocks, stage
 from ..rng import DEDX_STREAM, EVENT_TIME_STREAM, TOF_STREAM, normal2, uniform, words
+from .particles import Particles
 
 
 @stage
@@ -23,12 +24,15 @@ def draw_stage(
 
 
 @stage
-def event_time_stage(k0: np.uint64, k1: np.uint64, event: Keys, sigma: float, time: Floats) -> None:
-    """Add the error of the event time, common to all tracks of an event."""
+def event_time_stage(k0: np.uint64, k1: np.uint64, event: Keys, constants: tof.TofParameters, time: Floats) -> None:
+    """Add the error of the event time, common to all tracks of an event: a normal one, and rarely a wrong bunch."""
     for i in range(np.uint64(event.size)):
-        a, b, _, _ = words(k0, k1, event[i], np.uint64(0), EVENT_TIME_STREAM, np.uint64(0))
+        a, b, c, _ = words(k0, k1, event[i], np.uint64(0), EVENT_TIME_STREAM, np.uint64(0))
         g, _ = normal2(a, b)
-        time[i] += sigma * g
+        u = uniform(c)
+        bunch = constants.bunch_spacing if u < 0.5 * constants.wrong_bunch_fraction else -constants.bunch_spacing
+        bunch = bunch if u < constants.wrong_bunch_fraction else 0.0
+        time[i] += constants.event_time_sigma * g + constants.time_offset + bunch
 
 
 def measure_dedx(
@@ -64,21 +68,36 @@ def measure_tof(
 ) -> tuple[Floats, Floats, Floats]:
     """Return time of flight [ns], path of the measured helix [cm] and resolution [ns]; NaN without a counter."""
     n = len(p)
-    g, u, zero = np.empty(n), np.empty(n), np.zeros(n)
-    true_path, sigma, time, path, expected_sigma = (np.empty(n) for _ in range(5))
+    time, path, sigma = np.empty(n), np.empty(n), np.empty(n)
+    scratch = np.empty((4, BLOCK))
     constants = tof.parameters(card)
     for s in blocks(n):
-        draw_stage(k0, k1, event[s], particle[s], TOF_STREAM, g[s], u[s])
+        g, u, true_path, true_sigma = scratch[:, : s.stop - s.start]
+        draw_stage(k0, k1, event[s], particle[s], TOF_STREAM, g, u)
         if not card.tof.smear:
-            g[s] = 0.0
-        tof.counter_stage(*_columns(true_helix, s), u[s], constants, true_path[s], sigma[s])
-        tof.time_stage(true_path[s], p[s], mass[s], sigma[s], g[s], time[s])
-        event_time_stage(k0, k1, event[s], card.tof.event_time_sigma, time[s])
-        tof.counter_stage(*_columns(helix, s), zero[s], constants, path[s], expected_sigma[s])
-    # the error of the event time belongs to every measured time
-    total_sigma = np.sqrt(expected_sigma**2 + card.tof.event_time_sigma**2)
-    seen = np.isfinite(time) & np.isfinite(path)
-    return np.where(seen, time, np.nan), np.where(seen, path, np.nan), np.where(seen, total_sigma, np.nan)
+            g[:] = 0.0
+        tof.counter_stage(*_columns(true_helix, s), u, constants, true_path, true_sigma)
+        tof.time_stage(true_path, p[s], mass[s], true_sigma, g, constants, time[s])
+        event_time_stage(k0, k1, event[s], constants, time[s])
+        tof.counter_stage(*_columns(helix, s), u, constants, path[s], sigma[s])
+        tof.finish_stage(constants.event_time_sigma, time[s], path[s], sigma[s])
+    return time, path, sigma
+
+
+def add_delays(particles: Particles, rows: Ints, mass: Floats, bz: float, time: Floats) -> None:
+    """Add to measured times [ns] what particles have lost that were not produced in the collision.
+
+    Those produced at the interaction point, within a millimetre or so of their closest approach, are left alone.
+    """
+    late = np.flatnonzero(particles.time[rows] != 0.0)
+    if not len(late):
+        return
+    of = rows[late]
+    delays = particles.time[of]
+    place = particles.x[of], particles.y[of]
+    momentum = particles.px[of], particles.py[of], particles.pz[of]
+    tof.delay_stage(place, momentum, particles.charge[of], mass[late], bz, delays)
+    time[late] += delays
 
 
 def measure_muc(
@@ -91,14 +110,14 @@ def measure_muc(
     card: Card,
     k0: np.uint64,
     k1: np.uint64,
-) -> tuple[Floats, Floats]:
-    """Return depth in the muon counter [cm], NaN outside its chambers, and layers hit."""
-    depth, layers = np.empty(len(p)), np.empty(len(p))
+) -> tuple[Floats, Floats, Floats]:
+    """Return depth in the muon counter [cm], NaN outside its chambers, layers hit, and distance to the hits [cm]."""
+    depth, layers, residual = np.empty(len(p)), np.empty(len(p)), np.empty(len(p))
     constants, table = muc.parameters(card), muc_table(card)
     for s in blocks(len(p)):
         columns = event[s], particle[s], p[s], cosine[s], phi[s], species[s]
-        muc.muc_stage(k0, k1, *columns, table, constants, depth[s], layers[s])
-    return depth, layers
+        muc.muc_stage(k0, k1, *columns, table, constants, depth[s], layers[s], residual[s])
+    return depth, layers, residual
 
 
 def _columns(helix: Floats, s: slice) -> tuple[Floats, Floats, Floats, Floats]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arrays import Floats, Ints
+from ..constants import C
 from ..detector.decay import (
     CHARGES,
     MASSES,
@@ -53,12 +54,12 @@ def decay_in_flight(particles: Particles, card: Card, k0: np.uint64, k1: np.uint
         stop[rows] = np.sqrt(points[0] * points[0] + points[1] * points[1])
         particles = particles._replace(stop=stop)
         for chosen, channel in _channels(particles, rows, kind, k0, k1):
-            at = particles.take(rows[chosen])._replace(**dict(zip(_POINT + _MOMENTUM, points[:, chosen])))
+            at = particles.take(rows[chosen])._replace(**dict(zip((*_POINT, *_MOMENTUM, "time"), points[:, chosen])))
             parts = _daughters(at, kind, channel, k0, k1)
             if CHARGES[kind] != 0.0 and sum(part.charge[0] != 0.0 for part in parts) == 1:
                 parents.append(rows[chosen])
                 daughters.append(len(particles.row) + np.arange(len(chosen)))
-                momenta.append(points[3:, chosen])
+                momenta.append(points[3:6, chosen])
             particles = joined([particles, *parts])
     return particles, Kinks(np.concatenate(parents), np.concatenate(daughters), np.concatenate(momenta, axis=1))
 
@@ -66,7 +67,7 @@ def decay_in_flight(particles: Particles, card: Card, k0: np.uint64, k1: np.uint
 def _decaying(
     particles: Particles, rows: Ints, kind: int, card: Card, k0: np.uint64, k1: np.uint64
 ) -> tuple[Ints, Floats]:
-    """Return those that decay in front of the calorimeter, and where: rows x, y, z, px, py, pz, shape (6, n)."""
+    """Return those that decay in front of the calorimeter, and where: rows x, y, z, px, py, pz, time, shape (7, n)."""
     front, end = card.emc.barrel.front_radius, card.emc.endcap.front_z
     p, length = particles.px[rows] * particles.px[rows], np.empty(len(rows))
     p += particles.py[rows] * particles.py[rows]
@@ -80,7 +81,8 @@ def _decaying(
     state = np.array([getattr(particles, name)[rows] for name in _POINT + _MOMENTUM])
     advance_stage(card.field.bz, length[near], particles.charge[rows], state)
     inside = (state[0] * state[0] + state[1] * state[1] < front * front) & (np.abs(state[2]) < end)
-    return rows[inside], state[:, inside]
+    time = particles.time[rows] + length[near] * particles.energy[rows] / (p[near] * C)
+    return rows[inside], np.concatenate([state, time[None]])[:, inside]
 
 
 def _channels(

@@ -35,6 +35,8 @@ class Particles(NamedTuple):
     x: Floats
     y: Floats
     z: Floats
+    #: Production time [ns] after the collision.
+    time: Floats
     stop: Floats
 
     def take(self, chosen: Ints) -> "Particles":
@@ -123,12 +125,15 @@ def final_state(truth: TruthEvents, card: Card, k0: np.uint64, k1: np.uint64) ->
         x=truth.vx[final],
         y=truth.vy[final],
         z=truth.vz[final],
+        time=truth.t[final],
         stop=np.full(len(final), np.inf),
     )
     if truth.frame == "cm":
         lab = card.beam.laboratory()
         boost_stage(lab, particles.px, particles.pz, particles.energy)
-        boost_stage(lab, particles.x, particles.z, C * truth.t[final])
+        light_path = C * particles.time
+        boost_stage(lab, particles.x, particles.z, light_path)
+        np.divide(light_path, C, out=particles.time)
     spot = np.array(card.beam.spot_centre + card.beam.spot)
     vertex_stage(k0, k1, particles.event, spot, particles.x, particles.y, particles.z)
     return particles

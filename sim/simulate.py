@@ -9,26 +9,19 @@ from ..constants import ELECTRON
 from ..detector.track_table import covariances
 from ..event import KAPPA, DetectorRecord, TruthEvents
 from ..geometry.card import Card, card_hash, load_card
-from ..kernel import stage
-from ..rng import TRIGGER_STREAM, key, uniform, words
+from ..rng import key
 from .bremsstrahlung import radiate
 from .conversion import convert_photons
-from .counters import measure_dedx, measure_muc, measure_tof
+from .counters import add_delays, measure_dedx, measure_muc, measure_tof
 from .decays import decay_in_flight
 from .kinks import end_tracks, merge_kinks
+from .losses import lose_showers, lose_signals, lose_tracks, of_triggered_events, triggered_events
 from .particles import MASSES, Particles, final_state, joined, species_of, truth_index
+from .periods import by_period
 from .showers import Radiated, shower_columns
 from .tracks import Tracks, measure_tracks
 
 Array = np.ndarray
-
-
-@stage
-def trigger_stage(k0: np.uint64, k1: np.uint64, event: Array, efficiency: float, kept: Array) -> None:
-    """Decide which events are triggered."""
-    for i in range(np.uint64(event.size)):
-        a, _, _, _ = words(k0, k1, event[i], np.uint64(0), TRIGGER_STREAM, np.uint64(0))
-        kept[i] = uniform(a) < efficiency
 
 
 def simulate(truth: TruthEvents, card: Card | str | Path = "besiii", *, seed: int) -> DetectorRecord:
@@ -61,6 +54,13 @@ def simulate(truth: TruthEvents, card: Card | str | Path = "besiii", *, seed: in
         raise TypeError(f"truth is {type(truth).__name__}, must be TruthEvents")
     card = load_card(card)
     k0, k1 = key(seed)
+    if not card.period:
+        return _simulate(truth, card, seed, k0, k1, card)
+    return by_period(truth, card, seed, lambda part, own: _simulate(part, own, seed, k0, k1, card))
+
+
+def _simulate(truth: TruthEvents, card: Card, seed: int, k0: np.uint64, k1: np.uint64, whole: Card) -> DetectorRecord:
+    """Return the record of events under the constants of one card, which may be those of a period of the whole."""
     particles, kinks = decay_in_flight(final_state(truth, card, k0, k1), card, k0, k1)
     particles = convert_photons(particles, card, k0, k1)
     charged = np.flatnonzero(particles.charge != 0.0)
@@ -74,17 +74,22 @@ def simulate(truth: TruthEvents, card: Card | str | Path = "besiii", *, seed: in
     tracks = measure_tracks(joined([electrons, measured.take(charged[n_electrons:])]), species, card, k0, k1)
     behind = end_tracks(tracks, particles, charged, kinks, merged)
     particles = joined([particles, made])
-    triggered = np.empty(truth.n_events, dtype=bool)
-    trigger_stage(k0, k1, truth.number.astype(np.uint64), card.trigger.efficiency, triggered)
-    steps = [*json.loads(truth.provenance), {"step": "simulate", "card": card.name, "seed": str(seed)}]
-    steps[-1]["card_hash"] = card_hash(card)
+    lose_tracks(particles, charged, tracks, card, k0, k1)
+    everything = np.ones(truth.n_events, dtype=bool)
+    of_tracks = particles, charged, species, tracks
+    showers = shower_columns(*of_tracks, radiated, truth.number, everything, card, k0, k1)
+    if card.region:
+        showers = lose_showers(showers, truth.number, card, k0, k1)
+    kept = triggered_events(truth.number, particles, charged, tracks, showers, card, k0, k1)
+    steps = [*json.loads(truth.provenance), {"step": "simulate", "card": whole.name, "seed": str(seed)}]
+    steps[-1]["card_hash"] = card_hash(whole)
     return DetectorRecord(
         number=truth.number,
         weight=truth.weight,
         event_sqrt_s=truth.event_sqrt_s,
         process=truth.process,
-        **_track_columns(particles, charged, species, tracks, behind, triggered, card, k0, k1),
-        **shower_columns(particles, charged, species, tracks, radiated, truth.number, triggered, card, k0, k1),
+        **_track_columns(*of_tracks, behind, kept, card, k0, k1),
+        **of_triggered_events(showers, kept),
         processes=truth.processes,
         frame="lab",
         sqrt_s=truth.sqrt_s,
@@ -127,11 +132,14 @@ def _track_columns(
     n_hits = tracks.n_hits[chosen]
     time, path, sigma = measure_tof(event, particle, mass, p, true_helix, helix, card, k0, k1)
     outer = behind[chosen]
+    add_delays(particles, rows, mass, card.field.bz, time)
+    gone = np.flatnonzero((particles.stop[rows] < card.tof.barrel.radius) & (outer == chosen))
+    time[gone] = path[gone] = sigma[gone] = np.nan
     px, py, pz = (column[charged[outer]] for column in (particles.px, particles.py, particles.pz))
     cosine = pz / np.sqrt(px * px + py * py + pz * pz)
     kinds, phi = species[outer].astype(np.uint64), tracks.impact_phi[outer]
-    depth, layers = measure_muc(event, particle, kinds, tracks.p[outer], cosine, phi, card, k0, k1)
-    return {
+    depth, layers, residual = measure_muc(event, particle, kinds, tracks.p[outer], cosine, phi, card, k0, k1)
+    columns = {
         "track_offsets": _offsets(particles.row[rows], len(triggered)),
         "track_truth": truth_index(particle),
         "helix": helix,
@@ -144,7 +152,11 @@ def _track_columns(
         "muc_depth": depth,
         "muc_layers": layers.astype(np.int32),
         "track_status": tracks.status[chosen].astype(np.int32),
+        "muc_residual": residual,
     }
+    if card.region:
+        lose_signals(columns, event, particle, tracks.impact_theta[outer], phi, card, k0, k1)
+    return columns
 
 
 def _rows(table: Array, chosen: Array) -> Array:

@@ -1,14 +1,11 @@
 """Matter, dE/dx, time of flight, calorimeter and muon counter: published numbers, closed forms, distributions."""
 
-import dataclasses
 import math
 
 import numpy as np
 import pytest
-from besfast.constants import ELECTRON, HYPOTHESIS_MASSES, KAON, M_E, M_K, M_MU, M_P, M_PI, MUON, PION, C
-from besfast.detector import dedx, deposit, emc, material, muc, tof
-from besfast.detector.muc_depth import expected_depth_stage
-from besfast.detector.muc_table import HYPOTHESIS, muc_table
+from besfast.constants import HYPOTHESIS_MASSES, M_E, M_K, M_MU, M_P, M_PI, C
+from besfast.detector import dedx, deposit, emc, material, tof
 from besfast.elementary import log
 from besfast.geometry import helix
 from besfast.geometry.card import load_card
@@ -203,7 +200,7 @@ def test_tof_stages():
     path, sigma, time = np.empty(N), np.empty(N), np.empty(N)
     tof.counter_stage(*columns, UNIFORMS[0], TOF, path, sigma)
     assert np.isfinite(path).mean() == pytest.approx(0.96, abs=0.003)
-    tof.time_stage(path, constant(1.0), constant(M_MU), sigma, NORMALS[0], time)
+    tof.time_stage(path, constant(1.0), constant(M_MU), sigma, NORMALS[0], TOF, time)
     seen = np.isfinite(path)
     np.testing.assert_array_equal(np.isfinite(time), seen)
     pull = (time - tof.expected_time(np.nanmean(path), 1.0, M_MU)) / sigma
@@ -383,140 +380,6 @@ def test_electrons_are_expected_at_their_momentum():
     mean, sigma = deposit.expected_deposit(1.5, M_E, 1.0, 0.3, DEPOSIT, EMC)
     assert mean == 1.5
     assert sigma == emc.energy_sigma(1.5, 0.3, EMC)
-
-
-# --- muon counter ---------------------------------------------------------------------------------------------------
-
-MUC, MUC_TABLE = muc.parameters(BESIII), muc_table(BESIII)
-
-
-def chamber(p, cosine, hypothesis, card=BESIII, n=N):
-    depth, layers = np.empty(n), np.empty(n)
-    phi = np.random.default_rng(40).uniform(-np.pi, np.pi, n)
-    kind = np.full(n, hypothesis, dtype=np.uint64)
-    columns = EVENT[:n], PARTICLE[:n], constant(p, n), constant(cosine, n), phi, kind
-    muc.muc_stage(K0, K1, *columns, muc_table(card), muc.parameters(card), depth, layers)
-    return depth, layers
-
-
-def thresholds(hypothesis, path_factor=1.0, gaps=9):
-    node, momentum = np.empty(1, dtype=np.uint64), np.empty(1)
-    fraction, factor, across = np.empty(1), np.empty(1), np.empty(1)
-    muc.path_stage(np.array([math.sqrt(1.0 - 1.0 / path_factor**2)]), MUC, node, fraction, factor, across)
-    result = []
-    for gap in range(gaps):
-        muc.threshold_stage(MUC_TABLE, node, fraction, np.uint64(hypothesis) * HYPOTHESIS + np.uint64(gap), momentum)
-        result.append(momentum[0])
-    return np.array(result)
-
-
-def expected_depth(p, cosine, hypothesis):
-    mean, sigma = np.empty(1), np.empty(1)
-    columns = np.array([float(p)]), np.array([float(cosine)])
-    expected_depth_stage(*columns, np.uint64(hypothesis), MUC_TABLE, MUC, mean, sigma)
-    return mean[0], sigma[0]
-
-
-def test_smallest_momenta_of_the_gaps():
-    # an independent integration found these; ours has less matter in front (24 MeV), the iron agrees to 3 %
-    muon = np.array([0.38, 0.41, 0.45, 0.48, 0.53, 0.58, 0.68, 0.77, 0.87])
-    assert np.abs(thresholds(MUON) / muon - 1).max() < 0.07
-    energy = np.sqrt(thresholds(MUON) ** 2 + M_MU**2)
-    expected = np.sqrt(muon**2 + M_MU**2)
-    np.testing.assert_allclose(energy - energy[0], expected - expected[0], atol=0.015)
-    assert np.abs(thresholds(PION)[[0, 8]] / [0.42, 0.90] - 1).max() < 0.07
-    inclined = thresholds(MUON, 1 / math.sqrt(0.51))[[0, 2, 5, 8]]
-    assert np.abs(inclined / [0.48, 0.58, 0.76, 1.18] - 1).max() < 0.07
-    assert (thresholds(ELECTRON) > 1e6).all()
-
-
-def test_energy_lost_to_reach_a_gap_by_forward_integration():
-    # oracle: small forward steps from the threshold found must stop in the last iron
-    p = thresholds(MUON)[4] * 1.0005
-    kinetic = math.sqrt(p**2 + M_MU**2) - M_MU
-    stack = ((material.SCINTILLATOR, 10.0), (material.CAESIUM_IODIDE, 28.0), (material.ALUMINIUM, 5.5))
-    for stuff, length in (*stack, (material.IRON, 2.2 + 13.0)):
-        step = length / 4000
-        for _ in range(4000):
-            bg = math.sqrt(max(kinetic, 1e-3) * (max(kinetic, 1e-3) + 2 * M_MU)) / M_MU
-            kinetic -= step * float(material.stopping_power(np.float64(bg), M_MU, stuff))
-    assert abs(kinetic) < 0.005
-
-
-def test_muons_are_found_in_the_chambers():
-    for cosine in (0.0, 0.3, 0.55):
-        for p in (0.7, 1.0, 1.6):
-            depth, layers = chamber(p, cosine, MUON)
-            inside = np.isfinite(depth)
-            assert inside.mean() == pytest.approx(0.97, abs=0.003)  # cracks between octants
-            mean, sigma = expected_depth(p, cosine, MUON)
-            good = (np.abs(depth[inside] - mean) < 3 * sigma) & (layers[inside] >= 4)
-            assert good.mean() > 0.90
-            assert depth[inside].mean() == pytest.approx(mean, abs=1.0)
-    depth, layers = chamber(0.3, 0.0, MUON)
-    assert np.nanmax(depth) == 0.0
-    assert layers.max() == 0
-
-
-def test_half_of_the_muons_at_500_mev():
-    # averaged over |cos theta| < 0.6, four layers are reached by about half
-    found = [(chamber(0.5, cosine, MUON, n=20_000)[1] >= 4).mean() for cosine in np.arange(0.03, 0.6, 0.06)]
-    assert 0.3 < np.mean(found) < 0.75
-
-
-def test_hit_efficiency_is_that_of_independent_layers():
-    depth, layers = chamber(1.6, 0.0, MUON)
-    inside = layers[np.isfinite(depth)]
-    counts = np.bincount(inside.astype(int), minlength=10)
-    expected = stats.binom.pmf(np.arange(10), 9, 0.96) * len(inside)
-    high = expected > 5
-    observed = np.append(counts[high], counts[~high].sum())
-    total = np.append(expected[high], expected[~high].sum())
-    assert stats.chisquare(observed, total * observed.sum() / total.sum()).pvalue > 0.01  # fixed seed
-
-
-def test_pions_are_absorbed():
-    depth, _ = chamber(1.0, 0.0, PION)
-    inside = np.isfinite(depth)
-    mean, sigma = expected_depth(1.0, 0.0, MUON)
-    fakes = (np.abs(depth[inside] - mean) < 2 * sigma).mean()
-    assert 0.02 < fakes < 0.07
-    at_pion, width = expected_depth(1.0, 0.0, PION)
-    assert depth[inside].mean() == pytest.approx(at_pion, abs=2.5)
-    assert depth[inside].std() == pytest.approx(width, rel=0.2)
-    without_leakage = dataclasses.replace(BESIII, muc=dataclasses.replace(BESIII.muc, leakage_fraction=0.0))
-    _, layers = chamber(1.6, 0.0, PION, without_leakage)
-    iron = np.cumsum(BESIII.muc.barrel.iron)
-    reached = np.exp(-1.18 - iron / 16.8)
-    covered = 0.97 * 0.96
-    assert (layers >= 1).mean() == pytest.approx(0.97 * reached[0], abs=0.02)
-    assert layers.mean() == pytest.approx(covered * reached.sum(), rel=0.02)
-
-
-def test_electrons_and_kaons():
-    depth, layers = chamber(1.5, 0.1, ELECTRON)
-    assert np.nanmax(depth) == 0
-    assert layers.max() == 0
-    assert expected_depth(1.5, 0.1, ELECTRON) == (0.0, 2.0)
-    assert thresholds(KAON)[0] > thresholds(PION)[0]
-
-
-def test_coverage():
-    assert muc.covered(0.5, 0.0, MUC)
-    assert muc.covered(-0.85, 0.0, MUC)
-    assert not muc.covered(0.90, 0.0, MUC)
-    assert not muc.covered(0.5, math.pi / 8, MUC)
-    assert muc.covered(0.5, math.pi / 8 - 0.03, MUC)
-    # the last gaps end at smaller |cos theta|
-    deep, _ = chamber(1.6, 0.6, MUON, n=5000)
-    short, _ = chamber(1.6, 0.72, MUON, n=5000)
-    assert np.nanmax(deep) > np.nanmax(short)
-
-
-def test_ideal_muon_counter_shows_the_range():
-    depth, layers = chamber(1.6, 0.3, MUON, IDEAL, n=1000)
-    assert (layers == 9).all()
-    assert depth == pytest.approx(41.0 / math.sqrt(1 - 0.09))
 
 
 # --- all together ---------------------------------------------------------------------------------------------------

@@ -14,7 +14,9 @@ from besfast.detector import (
     emc,
     ionisation,
     muc,
-    muc_depth,
+    muc_quantile,
+    quantile,
+    regions,
     tof,
     track_direct,
     track_efficiency,
@@ -24,11 +26,11 @@ from besfast.detector.muc_table import muc_table
 from besfast.detector.surfaces import surface_table
 from besfast.geometry.card import load_card
 from besfast.kernel import BLOCK, JIT
-from besfast.reco import kinematic_fit, pid
+from besfast.reco import kinematic_fit, pid, pid_systems
 from besfast.reco import showers as matching
 from besfast.reco import tracks as measured
 from besfast.rng import DEDX_STREAM
-from besfast.sim import counters, particles, showers, simulate, tracks
+from besfast.sim import counters, losses, particles, periods, showers, tracks
 from besfast.sim.radiative import hard_frame, radiation
 from besfast.sim.radiative.phase_space import Region
 
@@ -38,11 +40,15 @@ X = np.full(N, 0.5)
 K = np.uint64(1)
 KEYS = np.arange(N, dtype=np.uint64)
 FLAGS = np.zeros(N, dtype=bool)
+INTS = np.ones(N, dtype=np.int32)
+TOTAL = np.zeros(6 * N)
 SCRATCH = np.full(tracks.ROWS * BLOCK, 0.5)
 FACTORS = np.full(16 * BLOCK, 0.5)
 DIRECT = np.full(track_direct.ROWS * BLOCK, 0.5)
 EMC, DEDX, TOF, DEPOSIT = emc.parameters(CARD), dedx.parameters(CARD), tof.parameters(CARD), deposit.parameters(CARD)
 GAP = ((170.0, 3.0, 0.0), (210.0, 4.0, 0.0))
+CURVE = (0.5, 0.5, 0.5, 0.5, 0.5)
+CURVES = ((170.0, 210.0), (3.0, 4.0), (CURVE, CURVE), (CURVE, CURVE))
 MUC, MUC_TABLE = muc.parameters(CARD), muc_table(CARD)
 TABLE = track_table.track_table(CARD)
 LOSS = ionisation.ionisation_loss(CARD)
@@ -52,7 +58,11 @@ LOST = radiation.Radiation(0.08, 17.0, 1e-3)
 LAB = CARD.beam.laboratory()
 
 VECTOR = {
-    simulate.trigger_stage: (K, K, KEYS, 0.5, FLAGS),
+    losses.trigger_stage: (K, K, KEYS, 0.5, FLAGS),
+    losses.conditions_stage: (K, K, KEYS, X, 0.5, FLAGS),
+    losses.region_stage: (K, K, KEYS, KEYS, K, X, FLAGS),
+    periods.period_stage: (K, K, KEYS, X),
+    regions.region_stage: (X, X, (0.0, 1.0), (0.0, 1.0), 0.5, X),
     particles.boost_stage: (LAB, X, X, X),
     particles.vertex_stage: (K, K, KEYS, np.ones(6), X, X, X),
     radiation.losses_stage: (LOST, 3.7, X, X, X, X, X),
@@ -83,9 +93,10 @@ VECTOR = {
     ionisation.slow_down_stage: (0.1, LOSS.constants, X, X, X, X, (X, X, X)),
     ionisation.correct_stage: (0.1, 1.0, LOSS.constants, (X, X, X, X)),
     counters.draw_stage: (K, K, KEYS, KEYS, DEDX_STREAM, X, X),
-    counters.event_time_stage: (K, K, KEYS, 0.02, X),
+    counters.event_time_stage: (K, K, KEYS, TOF, X),
     tof.counter_stage: (X, X, X, X, X, TOF, X, X),
-    tof.time_stage: (X, X, X, X, X, X),
+    tof.time_stage: (X, X, X, X, X, TOF, X),
+    tof.finish_stage: (0.02, X, X, X),
     dedx.dedx_stage: (X, X, X, X, X, X, DEDX, X),
     emc.track_impact_stage: (X, X, X, X, X, EMC, X, X, X),
     emc.photon_impact_stage: (X, X, X, X, X, X, EMC, X, X),
@@ -101,21 +112,22 @@ VECTOR = {
     measured.momentum_stage: (X, X, X, X, X, X),
     measured.good_stage: (X, X, X, np.ones(3), FLAGS),
     matching.direction_stage: (X, X, X, X, X),
-    pid.dedx_chi_stage: (X, X, X, X, 0.1, DEDX, X),
-    pid.tof_chi_stage: (X, X, X, X, 0.1, X),
-    pid.emc_chi_stage: (X, X, X, X, 0.1, DEPOSIT, EMC, X),
+    pid_systems.relative_sigma_stage: (X, INTS, DEDX, X),
+    pid_systems.dedx_chi_stage: (X, X, X, 0.1, DEDX, X),
+    pid_systems.tof_chi_stage: (X, X, X, X, 0.1, TOF, X),
+    pid_systems.match_stage: (X, X, MUC, X),
+    pid_systems.muc_chi_stage: (X, X, X, X, (0.5, 0.8), X),
     muc.path_stage: (X, MUC, KEYS, X, X, X),
-    muc.draw_stage: (K, K, KEYS, KEYS, MUC, X, X, X, X),
-    muc.kind_stage: (KEYS, X, KEYS, X, X),
+    muc.draw_stage: (K, K, KEYS, KEYS, MUC, X, X, X, X, X),
+    muc.kind_stage: (KEYS, X, KEYS, X, X, X),
+    muc.residual_stage: (K, K, KEYS, KEYS, X, X, X, X, MUC, X),
     muc.pass_gap_stage: (X, X, X, GAP, MUC, X, X, X, X, X, X),
     muc.cover_stage: (X, X, MUC, X, X),
-    muc_depth.reach_stage: (X, X, X, GAP, MUC, X),
-    muc_depth.survive_stage: (X, X, GAP, MUC, X),
-    muc_depth.add_gap_stage: (X, X, GAP, MUC, X, X, X, X),
-    muc_depth.deviation_stage: (X, X, X, X),
-    pid.muc_chi_stage: (X, X, X, X),
-    pid.combine_stage: (SCRATCH, N, 4.0),
-    pid.probability_stage: (X, np.ones(N, dtype=np.int64), X),
+    muc_quantile.path_stage: (X, X, X, MUC, X, X, X),
+    muc_quantile.gap_stage: (X, X, X, X, X, CURVES, True, MUC, X, X),
+    muc_quantile.deviate_stage: (X, X, X, MUC, X, X),
+    pid.combine_stage: (SCRATCH, 4.0, 0, N, TOTAL),
+    pid.probability_stage: (X, INTS, X),
     kinematic_fit.iterate_stage: (SCRATCH, N, 0.1, LAB),
     kinematic_fit.result_stage: (SCRATCH, N, 0.1, LAB),
 }
@@ -124,6 +136,7 @@ VECTOR = {
 GATHERS = {
     deposit.hadron_stage: (K, K, KEYS, KEYS, X, X, X, X, deposit.hadron_table(CARD), DEPOSIT, X),
     muc.threshold_stage: (MUC_TABLE, KEYS, X, K, X),
+    quantile.tail_stage: (quantile.tail_table(0.02, 2.0), X),
 }
 
 
@@ -165,7 +178,7 @@ def test_stage_is_vector_code(stage):
     """Full-width registers do the arithmetic; what is scalar is the remainder of the loop."""
     text = assembly(stage, VECTOR[stage])
     packed, scalar = packed_and_scalar(text)
-    if stage is simulate.trigger_stage:  # integers: random words and a comparison
+    if stage in (losses.trigger_stage, periods.period_stage):  # integers: random words and a comparison
         packed = len(re.findall(r"vpmuludq\s[^\n]*%[yz]mm", text))
     assert packed > 0
     assert packed > 0.1 * scalar

@@ -6,9 +6,6 @@ import numpy as np
 
 from ...arrays import Floats
 from ...constants import ELECTRON, MUON
-from ...detector import muc
-from ...detector.muc_depth import expected_depth_stage
-from ...detector.muc_table import muc_table
 from ..check import Check, Plot, Result
 from .bench import Bench, Mask, Shots, momentum_of
 from .estimators import estimate, mode, share
@@ -17,8 +14,6 @@ from .momentum import binned
 TOPIC = "leptons and what fakes them"
 _N = 120_000
 _MANY = 1_000_000
-#: A muon: as deep as a muon is expected to be, less so many standard deviations.
-_BELOW = 2.0
 _E_OVER_P = 0.8
 _MOMENTA = (0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8)
 
@@ -35,18 +30,11 @@ def checks(bench: Bench) -> list[Check]:
     ]
 
 
-def deep_enough(shots: Shots, bench: Bench) -> tuple[Floats, Mask]:
+def deep_enough(shots: Shots) -> tuple[Floats, Mask]:
     """Return (true momenta, whether a muon) of the tracks that point to chambers of the muon counter."""
     event, track = shots.found()
-    depth = shots.record.muc_depth[track]
-    inside = np.isfinite(depth)
-    event, track, depth = event[inside], track[inside], depth[inside]
-    events = shots.events
-    p = momentum_of(events.px[track], events.py[track], events.pz[track])
-    mean, sigma = np.empty(len(p)), np.empty(len(p))
-    tables = np.uint64(MUON), muc_table(bench.card), muc.parameters(bench.card)
-    expected_depth_stage(p, events.pz[track] / p, *tables, mean, sigma)
-    return shots.true_p()[event], depth > mean - _BELOW * sigma
+    inside = np.isfinite(shots.record.muc_depth[track])
+    return shots.true_p()[event[inside]], shots.events.muon[track[inside]]
 
 
 def _muon_counter(bench: Bench) -> Result:
@@ -61,7 +49,7 @@ def _muon_counter(bench: Bench) -> Result:
     edges = np.linspace(0.3, 1.7, 29)
     for name, pdg in (("muons", 13), (r"$\pi^-$", -211), (r"$\pi^+$", 211)):
         shots = bench.shoot(f"muon counter {pdg}", pdg, 4 * _N, (0.3, 1.7), (-0.6, 0.6))
-        p, identified = deep_enough(shots, bench)
+        p, identified = deep_enough(shots)
         lines.append(binned(plot, name, p, identified, edges))
         if pdg != 13:
             lines.append(binned(zoom, name, p, identified, edges, 100.0))
