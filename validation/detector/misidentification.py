@@ -7,7 +7,7 @@ import numpy as np
 from ...arrays import Floats
 from ...constants import ELECTRON, MUON
 from ..check import Check, Plot, Result
-from .bench import Bench, Mask, Shots, momentum_of
+from .bench import Bench, Mask, Shots
 from .estimators import estimate, mode, share
 from .momentum import binned
 
