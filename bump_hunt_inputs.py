@@ -14,11 +14,10 @@ from .analysis.bump_hunt.templates import interpolate_shape
 from .analysis.bump_hunt.toys import fitted_background, scan_toys
 from .analysis.channel import LEPTONS, ChannelInput
 from .analysis.search_card import BumpHuntOptions, Search
-from .analysis.spectrum import Bins, Spectrum, search_bins
+from .analysis.spectrum import Bins, Spectrum
 from .arrays import Floats
 from .couplings import mixing_definition_factor, mixing_factor
 from .dark_photon import hadronic_ratio_error, width_ratio
-from .event import CHANNELS
 from .limit_inputs import Corrections, pions_in
 from .rng import derive_seed
 from .signals import fitted_shapes
@@ -78,14 +77,6 @@ def at_masses(bins: Bins, values: Floats, masses: Floats) -> Floats:
         spline = interpolate.make_interp_spline(bins.centre[run], np.log(values[run]), k=degree)
         found[here] = np.exp(spline(masses[here]))
     return found
-
-
-def narrow_spectra(fine: Floats, search: Search) -> dict[str, Spectrum]:
-    """Return the spectra of counts (n_channels, n_fine) in all narrow bins, without those in the gap."""
-    edges = search.fine_edges()
-    every, kept = search_bins(edges, None), search_bins(edges, search.spectrum.gap)
-    at = np.searchsorted(every.mass_low, kept.mass_low - 1e-9)
-    return {channel: Spectrum(kept, fine[c, at], channel) for c, channel in enumerate(CHANNELS)}
 
 
 def hunt_channels(

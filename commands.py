@@ -183,7 +183,7 @@ def limit(options: argparse.Namespace) -> None:
     """Write limits from selected events or a measured spectrum."""
     from .analysis.search_card import load_search
     from .analysis.spectrum import read_spectra
-    from .limit_inputs import spectra_of_selected
+    from .measured import measured_spectra, spectra_of_selected
     from .workflow import limits_of_spectra
 
     jobs = jobs_of(options)
@@ -194,7 +194,7 @@ def limit(options: argparse.Namespace) -> None:
     check_output(options.output, overwrite=options.overwrite)
     search, pions = load_search(options.search), True
     if Path(options.input).suffix == ".csv":
-        spectra = read_spectra(options.input)
+        spectra = measured_spectra(read_spectra(options.input), search)
     else:
         chunks, _ = _records(options, "SelectedEvents")
         if options.luminosity is None:
@@ -205,6 +205,7 @@ def limit(options: argparse.Namespace) -> None:
         spectra,
         search,
         output=options.output,
+        method=options.method or "paper",
         card=options.card,
         luminosity=options.luminosity,
         seed=options.seed,
@@ -213,7 +214,7 @@ def limit(options: argparse.Namespace) -> None:
         overwrite=options.overwrite,
         pions=pions,
     )
-    n = len(np.asarray(limits["combination"]))
+    n = len(np.asarray(limits["epsilon_up"]))
     say(options, f"{n} limits with search {search.name}, seed {options.seed} -> {options.output}")
 
 

@@ -14,9 +14,8 @@ from .analysis.spectrum import Spectrum, counts_on, search_bins
 from .analysis.spurious_signal import ALLOWED_SPURIOUS
 from .arrays import Floats
 from .background_models import Templates
-from .bump_hunt_inputs import Hunt, hunt, hunt_channels, narrow_spectra
+from .bump_hunt_inputs import Hunt, hunt, hunt_channels
 from .event import CHANNELS
-from .expectations import PseudoData
 from .limit_inputs import Corrections
 from .samples import Producer
 from .spurious import Spurious, spurious_signals
@@ -59,33 +58,50 @@ class Hunted(NamedTuple):
         return lines
 
 
+def hunted_spectra(
+    producer: Producer,
+    spectra: dict[str, Spectrum],
+    narrow: dict[str, Spectrum] | None,
+    inputs: list[ChannelInput],
+    corrections: Corrections,
+) -> tuple[Hunt, str]:
+    """Return the bump hunt of spectra in narrow bins, or in those of the tables where no others are known; a note.
+
+    The search of the producer has a section bump_hunt.
+    """
+    search, jobs = producer.search, producer.jobs
+    options = search.bump_hunt
+    assert options is not None
+    given, note = narrow, ""
+    if given is None:
+        bins = search_bins(search.spectrum.edges(), search.spectrum.gap)
+        given = {name: Spectrum(bins, counts_on(one, bins), name) for name, one in spectra.items()}
+        note = f"measured spectra have bins of {1e3 * search.spectrum.bin_width:g} MeV: the bump hunt uses these"
+    masses, channels = hunt_channels(given, inputs, corrections, search, options, jobs)
+    return hunt(masses, channels, options, producer.seed, jobs), note
+
+
 def hunting(
     producer: Producer,
     spectra: dict[str, Spectrum],
+    narrow: dict[str, Spectrum] | None,
     inputs: list[ChannelInput],
     expected: Table,
     corrections: Corrections,
-    made: PseudoData | None,
     template: Floats,
     wide: Templates,
 ) -> Hunted | None:
     """Return the bump hunt of a search on the same events as its counting; None where the search asks for none.
 
-    Without pseudo-data of its own (`made` None: a measured spectrum) it runs on the bins that it is given. `template`
-    and `wide` are the noise-free expectation in narrow bins and in those of the tables.
+    `narrow` are the counts in narrow bins where they are known. `template` and `wide` are the noise-free expectation
+    in narrow bins and in those of the tables.
     """
-    search, jobs = producer.search, producer.jobs
+    search = producer.search
     options = search.bump_hunt
     if options is None:
         return None
-    if made is not None:
-        given, note = narrow_spectra(made.fine, search), ""
-    else:
-        bins = search_bins(search.spectrum.edges(), search.spectrum.gap)
-        given = {name: Spectrum(bins, counts_on(one, bins), name) for name, one in spectra.items()}
-        note = f"measured spectra have bins of {1e3 * search.spectrum.bin_width:g} MeV: the bump hunt uses these"
-    masses, channels = hunt_channels(given, inputs, corrections, search, options, jobs)
-    found = hunt(masses, channels, options, producer.seed, jobs)
+    found, note = hunted_spectra(producer, spectra, narrow, inputs, corrections)
+    masses, channels = found.model.masses, list(found.model.channels)
     table = hunt_table(found.result, [channel.name for channel in channels])
     luminosities = {producer.luminosity: 1.0, options.projection: options.projection / producer.luminosity}
     spurious = spurious_signals(template, wide, inputs, masses, channels, search, luminosities)

@@ -14,7 +14,7 @@ from .analysis.search_card import Search
 from .analysis.smooth import Pieces, Smooth
 from .analysis.spectrum import Bins, Spectrum, counts_on, search_bins
 from .arrays import Floats
-from .event import CHANNELS, SelectedEvents
+from .event import CHANNELS
 from .samples import PER_FB, Producer, Sample
 from .signals import SignalSamples, signal_samples
 
@@ -179,43 +179,3 @@ def spectra_of_counts(counts: Floats, search: Search) -> dict[str, Spectrum]:
     """Return the spectra of counts of shape (n_channels, n_bins) on all bins of a search."""
     bins = search_bins(search.spectrum.edges(), None)
     return {channel: Spectrum(bins, counts[c], channel) for c, channel in enumerate(CHANNELS)}
-
-
-def measured_spectra(
-    spectra: dict[str, Spectrum], search: Search, *, all_channels: bool = False
-) -> dict[str, Spectrum]:
-    """Return measured spectra on all bins of a search (NaN where nothing was measured); empty channels are left out.
-
-    Raises
-    ------
-    ValueError
-        If a bin of the search is missing, or no channel has counts (with `all_channels`: one of them has none).
-    """
-    edges = search.spectrum.edges()
-    needed, every = search_bins(edges, search.spectrum.gap), search_bins(edges, None)
-    found: dict[str, Spectrum] = {}
-    for channel in CHANNELS:
-        if channel not in spectra or counts_on(spectra[channel], needed).sum() == 0.0:
-            if all_channels:
-                raise ValueError(f"there are no counts in the {channel} channel, needed are {', '.join(CHANNELS)}")
-            continue
-        counts = np.full(len(every.mass_low), np.nan)
-        place = np.searchsorted(every.mass_low, spectra[channel].bins.mass_low - 1e-9)
-        inside = place < len(counts)
-        place = np.where(inside, place, 0)
-        same = inside & (np.abs(every.mass_low[place] - spectra[channel].bins.mass_low) < 1e-9)
-        same &= np.abs(every.mass_high[place] - spectra[channel].bins.mass_high) < 1e-9
-        counts[place[same]] = spectra[channel].counts[same]
-        found[channel] = Spectrum(every, counts, channel)
-    if not found:
-        raise ValueError("the spectra hold no counts in the bins of the search")
-    return found
-
-
-def spectra_of_selected(events: SelectedEvents, search: Search) -> dict[str, Spectrum]:
-    """Return the spectra of selected events; weights must be 1, since a weighted histogram is not data."""
-    if not np.all(events.weight == 1.0):
-        raise ValueError("selected events with weights other than 1 are simulation, not data: limits need counts")
-    edges = search.spectrum.edges()
-    counts = np.array([np.histogram(events.mass[events.channel == c], edges)[0] for c in range(len(CHANNELS))])
-    return spectra_of_counts(counts.astype(np.float64), search)

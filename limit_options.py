@@ -8,7 +8,7 @@ METHODS = ("paper", "bump-hunt")
 BACKGROUNDS = ("exp_poly4_split", "poly4")
 #: Options that make sense only where nothing is simulated, that is with --resolution.
 SPECTRUM_OPTIONS = (
-    "conversion", "method", "efficiency_error", "exclude", "background", "order", "leave_out", "half_width", "step",
+    "conversion", "efficiency_error", "exclude", "background", "order", "leave_out", "half_width", "step",
     "delta", "cl", "sides", "unbounded", "pyhf",
 )  # fmt: skip
 
@@ -27,6 +27,7 @@ def mass_range(text: str) -> tuple[float, float]:
 
 def add_spectrum_options(verb: Any) -> None:
     """Add the options of limits from a spectrum without simulation."""
+    verb.add_argument("--method", choices=METHODS, help="counting per bin, or a peak in a window (default: paper)")
     group = verb.add_argument_group(
         "a spectrum without simulation",
         "With --resolution the input is any spectrum: CSV with mass_low, mass_high, n and perhaps channel, or "
@@ -36,7 +37,6 @@ def add_spectrum_options(verb: Any) -> None:
     )
     group.add_argument("--resolution", metavar="VALUE", help="mass resolution [GeV], a Gaussian")
     group.add_argument("--conversion", metavar="VALUE", help="strength (e.g. epsilon^2) per signal event")
-    group.add_argument("--method", choices=METHODS, help="counting per bin, or a peak in a window (default: paper)")
     group.add_argument("--efficiency-error", type=float, metavar="X", help="relative error of the signal (default: 0)")
     group.add_argument(
         "--exclude", type=mass_range, action="append", metavar="LOW:HIGH", help="masses to leave out [GeV]"

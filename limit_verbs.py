@@ -34,7 +34,7 @@ def limit_of_spectrum(options: argparse.Namespace) -> None:
     given = given_options(options, SPECTRUM_OPTIONS)
     if fixed := given_options(options, ("card", "luminosity")):
         raise ValueError(f"{_option(next(iter(fixed)))}: nothing is simulated with --resolution")
-    method = given.get("method", "paper")
+    method = options.method or "paper"
     for name in _HUNT_ONLY if method == "paper" else _PAPER_ONLY:
         if name in given:
             raise ValueError(f"{_option(name)}: not an option of --method {method}")

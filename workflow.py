@@ -1,5 +1,6 @@
 """The dark-photon search from its arguments to its limits."""
 
+import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,16 +11,19 @@ import numpy as np
 from . import exchange
 from .analysis.combination import ChannelInput, Table, asimov, limit_table
 from .analysis.envelope_table import envelope_table
+from .analysis.hunt_tables import hunt_table
 from .analysis.search_card import Search, load_search
-from .analysis.spectrum import Spectrum, read_spectra
+from .analysis.spectrum import read_spectra
 from .analysis.table import write_table
 from .background_models import judged, option_verdicts, templates, with_orders
 from .checks import check_output, check_output_folder
 from .expectations import MODES
 from .expectations import pseudo_data as make_pseudo_data
 from .geometry.card import Card, load_card
-from .hunting import hunting
-from .limit_inputs import Corrections, channel_inputs, measured_spectra, simulate_corrections, spectra_of_counts
+from .hunting import hunted_spectra, hunting
+from .limit_inputs import Corrections, channel_inputs, simulate_corrections, spectra_of_counts
+from .limit_options import METHODS
+from .measured import Measured, measured_spectra, narrow_spectra
 from .pipeline import CHUNK, default_jobs
 from .results import SearchResult, fill_folder, search_manifest, write_folder
 from .rng import check_seed
@@ -204,8 +208,10 @@ def search(
     if measured is None:
         made = make_pseudo_data(setting.producer, pseudo_data, simulated, set(setting.external), injected)
     start = _timed(timings, "pseudo_data", start)
-    spectra = measured if made is None else spectra_of_counts(made.counts, setting.search)
-    assert spectra is not None
+    if made is not None:
+        measured = Measured(spectra_of_counts(made.counts, setting.search), narrow_spectra(made.fine, setting.search))
+    assert measured is not None
+    spectra = measured.wide
     drawn = made.drawn if made else {}
     template = noise_free(setting.producer, simulated, drawn, set(setting.external), corrections)
     given = templates(template, corrections, setting.search)
@@ -217,7 +223,7 @@ def search(
     expected = _limits([asimov(channel) for channel in channels], setting.search)
     envelope = _envelope(channels, setting.search)
     start = _timed(timings, "limits", start)
-    hunted = hunting(setting.producer, spectra, channels, expected, corrections, made, template, given)
+    hunted = hunting(setting.producer, spectra, measured.narrow, channels, expected, corrections, template, given)
     _timed(timings, "bump_hunt", start)
     asked = {
         "pseudo_data": pseudo_data if made else str(data),
@@ -238,10 +244,11 @@ def search(
 
 
 def limits_of_spectra(
-    spectra: dict[str, Spectrum],
+    measured: Measured,
     search: Search,
     *,
     output: str | Path,
+    method: str = "paper",
     card: str | Path | None = None,
     luminosity: float | None = None,
     seed: int = 1,
@@ -252,18 +259,30 @@ def limits_of_spectra(
 ) -> Table:
     """Write the limits of measured or selected spectra, with corrections from the search's own simulation.
 
-    `pions` says whether pion pairs are among the events; channels without counts take no part.
+    `method` is `paper`, by counting in each bin, or `bump-hunt`, in narrow bins where the spectra have them. `pions`
+    says whether pion pairs are among the events; channels without counts take no part. Raises ValueError for another
+    method, and for a bump hunt where the search has none.
     """
+    if method not in METHODS:
+        raise ValueError(f"method = {method!r}, must be one of {', '.join(METHODS)}")
+    if method == "bump-hunt" and search.bump_hunt is None:
+        raise ValueError(f"search {search.name}: method 'bump-hunt' needs its section bump_hunt")
     check_output(output, overwrite=overwrite)
     setting = prepare(search, card, luminosity, seed, jobs, CHUNK, quiet)
-    spectra = measured_spectra(spectra, search)
     simulated, corrections = _simulation(setting)
     if not pions:
         corrections = corrections.without_pions()
         simulated.pop("pipi_isr", None)
     given = templates(noise_free(setting.producer, simulated, {}, set(), corrections), corrections, search)
     corrections = with_orders(corrections, given, search)
-    channels, _ = judged(channel_inputs(spectra, corrections, search), given, search)
+    channels, _ = judged(channel_inputs(measured.wide, corrections, search), given, search)
+    head = f"search {search.name}, card {setting.card.name}, seed {seed}, method {method}"
+    if method == "bump-hunt":
+        found, note = hunted_spectra(setting.producer, measured.wide, measured.narrow, channels, corrections)
+        limits = hunt_table(found.result, [channel.channel for channel in channels])
+        excess = json.dumps(found.report()["largest_excess"])
+        write_table(output, limits, [head, *([note] if note else []), f"largest excess {excess}"])
+        return limits
     limits = _limits(channels, search)
-    write_table(output, limits, [f"search {search.name}, card {setting.card.name}, seed {seed}"])
+    write_table(output, limits, [head])
     return limits

@@ -132,7 +132,7 @@ def fit_background(
     Raises
     ------
     ValueError
-        Unknown model, wrong shape, negative or non-finite counts, too few bins for the order.
+        Unknown model, wrong shape, bins of several widths, negative or non-finite counts, too few bins for the order.
 
     Notes
     -----
@@ -227,6 +227,11 @@ def _checked(bins: Bins, counts: ArrayLike, model: str, window: int) -> Floats:
     counts = np.asarray(counts, dtype=np.float64)
     if counts.shape != bins.mass_low.shape:
         raise ValueError(f"counts of shape {counts.shape} for {bins.mass_low.size} bins")
+    widths = bins.width
+    if np.any(np.abs(widths - widths[:1]) > 1e-9):
+        raise ValueError(
+            f"bins of {widths.min():g} to {widths.max():g} GeV: a background is fitted to bins of one common width"
+        )
     good = np.isfinite(counts) & (counts >= 0.0)
     if not np.all(good):
         raise ValueError(f"counts = {counts[~good][0]:g}, must be finite and >= 0")

@@ -45,6 +45,8 @@ class IonisationLoss(NamedTuple):
     radius: float
     #: 1 with straggling, else 0.
     straggling: float
+    #: |tan_lambda| from where on tracks leave through the ends of the innermost shell, and lose nothing.
+    steepest: float
 
 
 class Loss(NamedTuple):
@@ -102,6 +104,8 @@ def ionisation_loss(card: Card) -> Loss | None:
     electrons = material.density * material.z_over_a
     weights = [sum(part[0] * part[2] for part in parts) / electrons for _, parts in groups]
     radius = sum(weight * one[0] for weight, one in zip(weights, groups))
+    shells = touching_shells(card)
+    steepest = shells[0][-1].half_length / shells[0][-1].r_outer if shells else 1e3
     log_excitation = float(logarithm(2.0 * M_E / (material.excitation * material.excitation)))
     constants = IonisationLoss(
         _HALF_BETHE * electrons,
@@ -113,6 +117,7 @@ def ionisation_loss(card: Card) -> Loss | None:
         radius * card.field.bz / ALPHA_T,
         radius,
         1.0 if card.matter.straggling else 0.0,
+        steepest,
     )
     shares = np.array([sum(weights[i:]) for i in range(len(weights))])
     return Loss(constants, np.array([one[0] for one in groups]), shares)
@@ -201,7 +206,7 @@ def bent_anew(
 
     phi0 + delta and d_rho + r delta / 2 with delta = r (1 / rho' - 1 / rho), for r << rho.
     """
-    delta = constants.lever * (changed - kappa)
+    delta = min(max(constants.lever * (changed - kappa), -1.0), 1.0)
     return d_rho + 0.5 * constants.radius * delta, phi0 + delta
 
 
@@ -225,8 +230,10 @@ def slow_down_stage(
 ) -> None:
     """Replace momenta [GeV] and (d_rho, phi0, kappa) at the beam by those that the chamber sees."""
     d_rho, phi0, kappa = helix
+    steep2 = 1.0 + constants.steepest * constants.steepest
     for i in range(np.uint64(p.size)):
-        path = share[i] * p[i] / pt[i]
+        slant = min(p[i] / pt[i], 1e6)
+        path = share[i] * slant if slant * slant < steep2 else 0.0
         mean = kinetic_behind(p[i], mass, path, constants)
         strength = constants.straggling * constants.strength * path
         kinetic = max(mean - fluctuation(p[i], mass, strength, g[i]), 1e-3 * mean)
@@ -244,16 +251,28 @@ def correct_stage(
     path: float,
     constants: IonisationLoss,
     helix: tuple[Floats, Floats, Floats, Floats],
+    jacobian: Floats,
 ) -> None:
     """Bring measured (d_rho, phi0, kappa, tan_lambda) back through `path` times the matter, with an assumed mass.
 
-    A negative path goes forwards: it takes a correction away.
+    A negative path goes forwards: it takes a correction away. `jacobian` is d kappa' / d kappa: with the loss S ~ T^-n,
+    dT' / dT = S(T') / S(T).
     """
     d_rho, phi0, kappa, tan_lambda = helix
+    steep2 = 1.0 + constants.steepest * constants.steepest
     for i in range(np.uint64(kappa.size)):
-        slant = math.sqrt(1.0 + tan_lambda[i] * tan_lambda[i])
+        slant2 = 1.0 + tan_lambda[i] * tan_lambda[i]
+        slant = math.sqrt(slant2)
         p = slant / abs(kappa[i])
-        kinetic = kinetic_behind(p, mass, -path * slant, constants)
-        changed = kappa[i] * p / math.sqrt(kinetic * (kinetic + 2.0 * mass))
+        crossed = path * slant if slant2 < steep2 else 0.0
+        kinetic = kinetic_behind(p, mass, -crossed, constants)
+        before = math.sqrt(kinetic * (kinetic + 2.0 * mass))
+        loss, n = mean_loss(p, mass, constants)
+        start = p * p / (math.sqrt(p * p + mass * mass) + mass)
+        left = max(1.0 + (1.0 + n) * crossed * loss, 1e-3)
+        # dT' / dT = (T' / T)^-n; dp = E / p dT; dkappa = -kappa / p dp
+        ratio = p / before
+        jacobian[i] = kinetic / (start * left) * (kinetic + mass) / (start + mass) * ratio * ratio * ratio
+        changed = kappa[i] * p / before
         d_rho[i], phi0[i] = bent_anew(d_rho[i], phi0[i], kappa[i], changed, constants)
         kappa[i] = changed

@@ -38,6 +38,9 @@ _X, _Y, _Z, _PX, _PY, _PZ, _CHARGE, _STOP = range(19, 27)
 _SIGNED_COS, _PT, _FOUND, _FP, _FC, _U_HITS, _START, _INBOUND, _AWAY, _KEPT = range(27, 37)
 ROWS = 37
 
+#: The row of kappa in the factor of the covariance.
+_KAPPA_ERRORS = slice(3, 6)
+
 # flags of `track_status`, as numbers to be added
 CURLS, DISPLACED, ENDS, STAND_IN = 1.0, 2.0, 4.0, 8.0
 
@@ -243,7 +246,8 @@ def _measure_block(
     if loss is not None:
         assumed = HYPOTHESIS_MASSES[HYPOTHESES.index(response.card.matter.track_hypothesis)]
         fitted = rows[_MEASURED], rows[_MEASURED + 1], rows[_MEASURED + 2], rows[_MEASURED + 4]
-        correct_stage(assumed, 1.0, loss.constants, fitted)
+        correct_stage(assumed, 1.0, loss.constants, fitted, g)
+        factors.reshape(n, ENTRIES)[:, _KAPPA_ERRORS] *= g[:, np.newaxis]
     found_stage(k0, k1, event, index, factors, s, response.efficiency)
     np.greater(rows[_FOUND], 0.5, out=tracks.found[block])
     d_rho, phi0, kappa, dz, tan_lambda = rows[_TRUE : _TRUE + 5]

@@ -443,14 +443,43 @@ def test_up_crossings_begin_anew_in_every_run():
 def test_global_significance_by_hand():
     z = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0], [1.0, 0.0, 1.0]])
     result = global_significance(3.0, z, np.zeros(3, dtype=int))
-    expected = stats.norm.sf(3.0) + 0.75 * math.exp(-0.5 * (9.0 - 0.5))
-    assert result.p_global == pytest.approx(expected, rel=1e-12)
-    assert result.z_global == pytest.approx(stats.norm.isf(expected), rel=1e-9)
+    # correlations of the two pairs of neighbours over the four scans, and the rises of normal pairs by scipy
+    rho = [
+        np.mean(z[:, i] * z[:, i + 1]) / math.sqrt(np.mean(z[:, i] ** 2) * np.mean(z[:, i + 1] ** 2)) for i in (0, 1)
+    ]
+
+    def rises(level):
+        pairs = [stats.multivariate_normal(cov=[[1.0, r], [r, 1.0]]).cdf([level, level]) for r in rho]
+        return sum(stats.norm.cdf(level) - both for both in pairs)
+
+    thinned = rises(3.0) / rises(math.sqrt(0.5))
+    expected = 1.0 - stats.norm.cdf(3.0) * math.exp(-0.75 * thinned)
+    assert result.p_global == pytest.approx(expected, rel=1e-4)
+    assert result.z_global == pytest.approx(stats.norm.isf(result.p_global), rel=1e-9)
     by_toys = global_significance_by_toys(0.9, z)
     assert by_toys.p_global == pytest.approx(4.0 / 5.0)
     assert global_significance(0.0, z, np.zeros(3, dtype=int)).p_global <= 1.0
     with pytest.raises(ValueError, match="finite"):
         global_significance(3.0, np.full((2, 3), np.nan), np.zeros(3, dtype=int))
+
+
+@pytest.mark.parametrize("step", [0.25, 0.5, 1.0])
+def test_global_significance_of_a_normal_process(step):
+    """Correlation exp(-d^2/4) in units of the resolution: 100 scans say what 20 000 do, to 4 % and three errors."""
+    size, scans = 2048, 20_000
+    distance = np.minimum(np.arange(size), size - np.arange(size)) * step
+    amplitude = np.sqrt(np.maximum(np.fft.rfft(np.exp(-0.25 * distance**2)).real, 0.0))
+    rng, n = np.random.default_rng(9), round(100.0 / step)
+    highest, few = [], np.empty(0)
+    for _ in range(10):
+        z = np.fft.irfft(np.fft.rfft(rng.normal(size=(scans // 10, size)), axis=1) * amplitude, size, axis=1)[:, :n]
+        few = z[:100]
+        highest.append(z.max(axis=1))
+    for level in (2.5, 3.0):
+        found = global_significance(level, few, np.zeros(n, dtype=int))
+        direct = float(np.mean(np.concatenate(highest) >= level))
+        error = math.hypot(found.p_error, math.sqrt(direct / scans))
+        assert found.p_global == pytest.approx(direct, abs=3.0 * error + 0.04 * direct)
 
 
 # --- bad input ------------------------------------------------------------------------------------------------------

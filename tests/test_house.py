@@ -27,6 +27,7 @@ UPPER = {
     "limit_options": 5,
     "limit_inputs": 8,
     "background_models": 9,
+    "measured": 9,
     "bump_hunt_inputs": 9,
     "spurious": 10,
     "hunting": 11,

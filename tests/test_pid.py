@@ -23,6 +23,7 @@ CARD = card_with(
     mdc={"tail_fraction": 0.0},
     tof={"wrong_bunch_fraction": 0.0},
     trigger={"efficiency": 1.0},
+    matter={"decays": False},
 )
 PDG = {"e": (11, -11), "mu": (13, -13), "pi": (211, -211), "K": (321, -321), "p": (2212, -2212)}
 

@@ -14,7 +14,12 @@ from scipy import stats
 from .gun import card_with, gun, truth_of
 
 BESIII = load_card("besiii")
-CARD = card_with(beam={"spot": (0.0, 0.0, 0.0)}, trigger={"efficiency": 1.0}, mdc={"tail_fraction": 0.0})
+CARD = card_with(
+    beam={"spot": (0.0, 0.0, 0.0)},
+    trigger={"efficiency": 1.0},
+    mdc={"tail_fraction": 0.0},
+    matter={"conversion": False, "decays": False},
+)
 BARREL, ENDCAP = (0.0, 0.79), (0.865, 0.915)
 
 
@@ -115,12 +120,14 @@ def test_radiated_photons_merge_above_1_gev(pt, separate):
     truth, record, reco = shots(11, pt, (0.0, 0.05), n=10_000)
     tenth = (reco.photon_energy > 0.05 * pt) & (reco.photon_energy < 0.15 * pt)
     if not separate:
-        assert not tenth.any()
+        assert tenth.sum() < 5, "of electrons that have lost much of their momentum besides"
         return
     assert tenth.sum() > 200
     rows = truth_of(truth, reco.photon_offsets, reco.photon_truth)
     away = np.angle(np.exp(1j * (reco.photon_phi - np.arctan2(truth.py, truth.px)[rows])))
-    assert np.median(np.abs(away[tenth])) < 0.02, "the photon keeps the direction in which the electron started"
+    # from pipe and wall the photon goes on as the electron has turned by then, r / rho, seen from the origin
+    outermost = 6.085 / (333.564 * pt)
+    assert 0.3 * outermost < np.median(np.abs(away[tenth])) < outermost
     # nothing is lost: shower and photon together are the electron's energy
     n = np.diff(record.shower_offsets)
     total = np.bincount(np.repeat(np.arange(10_000), n), record.shower_energy, minlength=10_000)[n == 2]
@@ -128,16 +135,19 @@ def test_radiated_photons_merge_above_1_gev(pt, separate):
 
 
 def test_bending_angle_decides():
-    """At 1.15 GeV the photon is separate where the track that is left, below 1.08 GeV, bends by over 0.131 rad."""
+    """At 1.15 GeV the photon is separate where the track that is left bends by 0.131 rad more than at the shell."""
     quiet = card_with(
-        beam={"spot": (0.0, 0.0, 0.0)}, emc={"smear": False, "cluster_threshold": 0.0}, mdc={"tail_fraction": 0.0}
+        beam={"spot": (0.0, 0.0, 0.0)},
+        emc={"smear": False, "cluster_threshold": 0.0},
+        mdc={"tail_fraction": 0.0, "gas_radiation_length": 1e12},
     )
     _, record, reco = shots(11, 1.15, (0.0, 0.02), n=4000, card=quiet)
     pt = np.sqrt(reco.px**2 + reco.py**2)
-    separate = np.diff(record.shower_offsets)[np.diff(record.track_offsets) == 1] == 2
+    separate = np.diff(record.shower_offsets)[np.diff(record.track_offsets) == 1] >= 2
     bend = np.arcsin(94.2 / 2 / 333.564 / np.maximum(pt, 0.2))
-    assert separate[(bend > 0.134) & (pt > 0.2)].all()
-    assert not separate[bend < 0.128].any()
+    pipe, wall = 3.37 / (333.564 * 1.15), 6.085 / (333.564 * 1.15)
+    assert separate[(bend > 0.134 + wall) & (pt > 0.2)].all()
+    assert not separate[bend < 0.128 + pipe].any()
     assert separate.sum() > 100
 
 

@@ -91,7 +91,7 @@ VECTOR = {
     decay.flight_stage: (K, K, KEYS, KEYS, 5000.0, X, X),
     ionisation.draw_stage: (K, K, KEYS, KEYS, X),
     ionisation.slow_down_stage: (0.1, LOSS.constants, X, X, X, X, (X, X, X)),
-    ionisation.correct_stage: (0.1, 1.0, LOSS.constants, (X, X, X, X)),
+    ionisation.correct_stage: (0.1, 1.0, LOSS.constants, (X, X, X, X), X),
     counters.draw_stage: (K, K, KEYS, KEYS, DEDX_STREAM, X, X),
     counters.event_time_stage: (K, K, KEYS, TOF, X),
     tof.counter_stage: (X, X, X, X, X, TOF, X, X),

@@ -221,13 +221,13 @@ def test_ingredients_of_the_card():
 def test_effects(monkeypatch, tmp_path, short):
     """Nothing left out changes nothing; without the trigger's losses there is 0.2 % more; the fit is blind to TOF."""
     nothing = ingredients.Ingredient("nothing", "", {})
-    chosen = [nothing, *(one for one in ingredients.INGREDIENTS if one.name in ("trigger", "scattering and radiation"))]
+    chosen = [nothing, *(one for one in ingredients.INGREDIENTS if one.name in ("trigger", "all matter"))]
     monkeypatch.setattr(ingredient_effects, "ingredients_of", lambda card: chosen)
     nominal, effects = ingredient_effects.ingredient_effects(bench(), jobs=2)
     names = [one.name for one in ingredient_effects.QUANTITIES]
     assert np.array_equal(effects[0].change, np.zeros(len(names)))
     by_name = {effect.ingredient.name: effect for effect in effects}
-    trigger, matter = by_name["trigger"], by_name["scattering and radiation"]
+    trigger, matter = by_name["trigger"], by_name["all matter"]
     at = names.index("yield_mumu")
     assert trigger.change[at] == pytest.approx(-0.2, abs=5 * trigger.error[at])
     assert trigger.error[at] < 0.2

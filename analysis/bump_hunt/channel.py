@@ -12,6 +12,8 @@ from .templates import SignalShape, bin_fractions
 
 #: Half width of a window [GeV] and order of its polynomial: where the choice by spurious signal starts.
 HALF_WIDTH, ORDER = 0.150, 4
+#: Counts of a bin beyond which differences of the likelihood have no digits left: at 1e13 Z is good to 0.02.
+MAX_COUNTS = 1e13
 #: Errors of a yield are linear in theta: beyond this they should not be.
 MAX_RELATIVE_ERROR = 0.3
 _WIDENING = 1e-3
@@ -92,7 +94,7 @@ def checked_channel(channel: Channel, n_masses: int, first: Channel) -> Channel:
         raise ValueError(f"{channel.name}: component_error = {channel.component_error} without a component")
     limits = {"low": 0.0, "high": MAX_RELATIVE_ERROR}
     return channel._replace(
-        counts=check("counts", channel.counts, per_bin),
+        counts=check("counts", channel.counts, per_bin, 0.0, MAX_COUNTS),
         signal_yield=check("signal yield (efficiency)", channel.signal_yield, per_mass),
         shape=SignalShape(*(check(name, v, per_mass, -np.inf) for name, v in channel.shape._asdict().items())),
         component=None if component is None else check("component", component, per_bin),

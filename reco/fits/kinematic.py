@@ -54,8 +54,9 @@ class FitResult(NamedTuple):
 
     def select(self, events: NDArray[np.bool_] | Ints) -> "FitResult":
         """Return the results of some of the events."""
-        values: dict[str, Any] = {name: getattr(self, name) for name in self._fields}
-        return FitResult(**{k: v[events] if isinstance(v, np.ndarray) else v for k, v in values.items()})
+        values: dict[str, Any] = self._asdict()
+        kept: dict[str, Any] = {k: v[events] if isinstance(v, np.ndarray) else v for k, v in values.items()}
+        return FitResult(**kept)
 
     def total(self, particles: Sequence[int] | None = None) -> Floats:
         """Return the four-momentum (n_events, 4) of a group of particles, by default all."""

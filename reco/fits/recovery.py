@@ -13,6 +13,7 @@ from ...arrays import Bools, Floats, Ints
 from ...event import RecoEvents
 from ...geometry.directions import chord2
 from ...kernel import stage
+from ..showers import direction_stage
 from .vectors import photon_vectors_with_covariance, track_vectors_with_covariance
 
 #: Half opening angle of the cone around the initial direction [rad], 5 degrees.
@@ -58,9 +59,10 @@ def attach_stage(
             attached[j] = row
 
 
-def _directions(vector: Floats) -> Floats:
-    px, py, pz = vector[:, :3].T
-    return np.asarray(vector[:, :3] / np.sqrt(px * px + py * py + pz * pz)[:, None])
+def _unit_vectors(theta: Floats, phi: Floats) -> Floats:
+    vectors = np.empty((3, len(theta)))
+    direction_stage(theta, phi, *vectors)
+    return vectors.T
 
 
 def recover_photons(
@@ -93,8 +95,11 @@ def recover_photons(
     usable = events.photon_energy > min_energy
     usable = usable if photons is None else usable & photons
     attached = np.empty(len(photon), dtype=np.int64)
+    px, py, pz = vector[:, :3].T
+    directions = vector[:, :3] / np.sqrt(px * px + py * py + pz * pz)[:, None]
+    showers = _unit_vectors(events.photon_theta, events.photon_phi)
     offsets = events.track_offsets, events.photon_offsets
-    attach_stage(*offsets, _directions(vector), _directions(photon), leptons, usable, chord2(cone), attached)
+    attach_stage(*offsets, directions, showers, leptons, usable, chord2(cone), attached)
     given = np.flatnonzero(attached >= 0)
     np.add.at(vector, attached[given], photon[given])
     np.add.at(covariance, attached[given], photon_covariance[given])

@@ -79,7 +79,7 @@ def sum_of(t: Tables, c: int, p: Floats, axis: int) -> float:
 
 
 @kernel
-def evaluate(t: Tables, a: Floats, p: Floats, j: Floats, x: Floats, jx: Floats, f: Floats, d: Floats) -> None:
+def constraint_rows(t: Tables, a: Floats, p: Floats, j: Floats, x: Floats, jx: Floats, f: Floats, d: Floats) -> None:
     """Fill the constraints f (n_constraints,) and D = df/da (n_constraints, n_parameters) at the parameters a.
 
     On the way the four-momenta `p` (n_particles, 4), the points `x` (n_particles, 3) and their derivatives `j`, `jx`

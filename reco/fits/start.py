@@ -8,6 +8,9 @@ from ...kernel import kernel
 from .momenta import evaluate_particle
 from .tables import COMPONENT, FLIGHT, PHOTON, RECOIL, VERTEX, Tables
 
+#: Distance in height [cm] that outweighs a centimetre further away from the beam line.
+_PER_RADIUS = 0.02
+
 
 @kernel
 def turn_to_point(a: Floats, first: int, alpha: float, x: float, y: float) -> float:
@@ -32,10 +35,11 @@ def height(a: Floats, first: int, alpha: float, x: float, y: float) -> float:
 
 
 @kernel
-def crossing(a: Floats, one: int, two: int, alpha: float) -> tuple[float, float, float]:
-    """Return a point (x, y, z) [cm] near both tracks: where their circles meet, the one of the closer heights.
+def tracks_meet(a: Floats, one: int, two: int, alpha: float) -> tuple[float, float, float]:
+    """Return a point (x, y, z) [cm] near both tracks: where their circles meet.
 
-    Circles that do not meet are replaced by the point of the first one nearest to the second.
+    Of the two crossings it is the one of the closer heights; similar ones are decided for the one nearer to the beam
+    line, by `_PER_RADIUS`. Circles that do not meet are replaced by the point of the first one nearest to the second.
     """
     s1, c1 = sincos(a[one + 1])
     s2, c2 = sincos(a[two + 1])
@@ -54,8 +58,9 @@ def crossing(a: Floats, one: int, two: int, alpha: float) -> tuple[float, float,
     xb, yb = x1 + along * dx + across * dy, y1 + along * dy - across * dx
     za1, za2 = height(a, one, alpha, xa, ya), height(a, two, alpha, xa, ya)
     zb1, zb2 = height(a, one, alpha, xb, yb), height(a, two, alpha, xb, yb)
-    first = abs(za1 - za2) <= abs(zb1 - zb2)
-    return (xa, ya, 0.5 * (za1 + za2)) if first else (xb, yb, 0.5 * (zb1 + zb2))
+    apart_a = abs(za1 - za2) + _PER_RADIUS * math.sqrt(xa * xa + ya * ya)
+    apart_b = abs(zb1 - zb2) + _PER_RADIUS * math.sqrt(xb * xb + yb * yb)
+    return (xa, ya, 0.5 * (za1 + za2)) if apart_a <= apart_b else (xb, yb, 0.5 * (zb1 + zb2))
 
 
 @kernel
@@ -70,7 +75,7 @@ def start_vertices(t: Tables, a: Floats) -> None:
                         two = t.first[i] if one >= 0 and two < 0 else two
                         one = t.first[i] if one < 0 else one
         if two >= 0 and math.isnan(a[place]):
-            a[place], a[place + 1], a[place + 2] = crossing(a, one, two, t.alpha)
+            a[place], a[place + 1], a[place + 2] = tracks_meet(a, one, two, t.alpha)
     for c in range(t.constraint.size):
         if t.constraint[c] == VERTEX and t.axis[c] == 0:
             for i in range(t.kind.size):

@@ -25,6 +25,10 @@ _NONE = 1024
 NO_SPOT: Mapping[str, Any] = {"beam.spot": (0.0, 0.0, 0.0)}
 #: Tracks without tails.
 NO_TAILS: Mapping[str, Any] = {"mdc.tail_fraction": 0.0}
+#: Tracks that live on.
+NO_DECAYS: Mapping[str, Any] = {"matter.decays": False}
+#: Tracks that lose no energy and live on: what is wrong with a fit under another hypothesis is left out.
+NO_LOSS: Mapping[str, Any] = {"matter.ionisation": False, **NO_DECAYS}
 
 
 class Shots(NamedTuple):

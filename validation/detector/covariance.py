@@ -7,12 +7,13 @@ from functools import partial
 import numpy as np
 
 from ...arrays import Floats
-from ...constants import ALPHA_T, HYPOTHESES, HYPOTHESIS_MASSES
+from ...constants import ALPHA_T, HYPOTHESES, HYPOTHESIS_MASSES, M_K, M_MU, M_P, M_PI
 from ...detector.covariance import helix_covariance
 from ...geometry.sections import Card
 from ...geometry.tracker import Layer
 from ..check import Check, Result
 from ..comparison import Comparison, bounded
+from ..hit_level import Gun, shoot, true_helix
 from ..references import reference_table
 from .bench import Bench
 from .changes import changed
@@ -25,6 +26,19 @@ _COLUMNS = {"sigma_d0": 0, "sigma_phi0": 2, "sigma_kappa": 5, "sigma_dz": 9, "si
 _SLICES = 0.03
 #: Momentum [GeV] and layers of the check of Gluckstern's formula.
 _GLUCKSTERN_P, _GLUCKSTERN_LAYERS = 20.0, 43
+#: Tracks fitted hit by hit: from the origin, then from a transverse radius [cm], the last one first inwards.
+_GUNS = {
+    "mu, 1 GeV, cos theta = 0": Gun(1.0, 0.0, -1.0, M_MU),
+    "mu, 1 GeV, cos theta = 0.8": Gun(1.0, 0.8, 1.0, M_MU),
+    "mu, 1.8 GeV, cos theta = 0.5": Gun(1.8, 0.5, -1.0, M_MU),
+    "mu, 0.8 GeV, cos theta = 0.9": Gun(0.8, 0.9, 1.0, M_MU),
+    "pi, 0.3 GeV, cos theta = 0": Gun(0.3, 0.0, -1.0, M_PI),
+    "K, 0.5 GeV, cos theta = -0.6": Gun(0.5, -0.6, 1.0, M_K),
+    "pi, 0.5 GeV, cos theta = 0.3, from 20 cm": Gun(0.5, 0.3, 1.0, M_PI, 20.0, 0.5),
+    "p, 0.6 GeV, cos theta = -0.2, from 4 cm": Gun(0.6, -0.2, 1.0, M_P, 4.0, 0.3),
+    "pi, 0.4 GeV, cos theta = 0.3, from 15 cm inwards": Gun(0.4, 0.3, -1.0, M_PI, 15.0, 2.9),
+}
+_FITTED = 20_000
 
 
 def checks(bench: Bench) -> list[Check]:
@@ -33,6 +47,7 @@ def checks(bench: Bench) -> list[Check]:
         Check(TOPIC, "table of a prototype", partial(_table, bench)),
         Check(TOPIC, "uniform layers", partial(_gluckstern, bench)),
         Check(TOPIC, "another program", partial(_other_program, bench)),
+        *(Check(TOPIC, f"hit by hit, {name}", partial(_hit_by_hit, bench, name, gun)) for name, gun in _GUNS.items()),
     ]
 
 
@@ -85,6 +100,24 @@ def _gluckstern(bench: Bench) -> Result:
     text = f"sigma(pt)/pt^2 of {_GLUCKSTERN_LAYERS} equally spaced axial layers in vacuum"
     source = "computed: Gluckstern, NIM 24 (1963) 381"
     return Result([Comparison("limit without scattering", text, ours, 0.0, exact, 0.0, "% / GeV", 0.005, source)], [])
+
+
+def _hit_by_hit(bench: Bench, name: str, gun: Gun) -> Result:
+    """Compare the scatter of helices that are fitted to hits with the covariance, every wire answering."""
+    if bench.card.silicon:
+        return Result([], [])
+    card = changed(bench.card, {"mdc.hit_efficiency": 1.0})
+    n = bench.settings.size(_FITTED)
+    fitted = shoot(card, gun, n, bench.settings.seed_of("detector", "hits", name))
+    helix = true_helix(gun, ALPHA_T / card.field.bz)
+    inbound = float(gun.start > 0.0 and abs(gun.angle) > 0.5 * math.pi)
+    track = card, gun.p, gun.cosine, gun.charge, gun.mass
+    covariance, _ = helix_covariance(*track, d_rho=helix[0], dz=helix[3], start=gun.start, inbound=inbound)
+    ratio = fitted.deviation.std(axis=0) / np.sqrt(covariance[[0, 2, 5, 9, 14]])
+    worst = float(ratio[np.argmax(np.abs(ratio - 1.0))])
+    text = "scatter of fitted helices over the covariance, the worst of five parameters"
+    source = "computed: Monte Carlo hit by hit with scattering and least squares"
+    return Result([Comparison(name, text, worst, 1.0 / math.sqrt(2.0 * n), 1.0, 0.0, "", 0.02, source)], [])
 
 
 def _other_program(bench: Bench) -> Result:

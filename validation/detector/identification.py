@@ -11,7 +11,7 @@ from ...constants import HYPOTHESES, HYPOTHESIS_MASSES, HYPOTHESIS_PDG, KAON, PI
 from ...event import DetectorRecord
 from ...reco.reconstruct import reconstruct
 from ..check import Check, Line, Plot, Result
-from .bench import Bench, Shots
+from .bench import NO_DECAYS, Bench, Shots
 from .estimators import core_width, estimate
 
 TOPIC = "dE/dx and time of flight"
@@ -91,7 +91,7 @@ def only(record: DetectorRecord, system: str) -> DetectorRecord:
 def _calibration(bench: Bench) -> Result:
     """Return the width of chi of every system for the true hypothesis: its chi2 over that of a normal deviate.
 
-    The median of chi2 of one degree of freedom is 0.455; tails do not count.
+    The median of chi2 of one degree of freedom is 0.455; tails do not count. Decays in flight are left out.
     """
     rows, lines = [], []
     plot = Plot(
@@ -99,7 +99,7 @@ def _calibration(bench: Bench) -> Result:
     )
     edges = np.linspace(0.0, 1.0, 21)
     for h, (name, pdg) in enumerate(zip(HYPOTHESES, HYPOTHESIS_PDG)):
-        shots = bench.shoot(f"calibration {name}", pdg, _POINTS, (0.4, 1.8), (-0.75, 0.75))
+        shots = bench.shoot(f"calibration {name}", pdg, _POINTS, (0.4, 1.8), (-0.75, 0.75), NO_DECAYS)
         for system in _SYSTEMS:
             events = reconstruct(only(shots.record, system), bench.card)
             used = events.n_systems == 1
