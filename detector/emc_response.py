@@ -40,8 +40,9 @@ def start_of_shower(u: float, cosine: float, kind: int, constants: EmcParameters
 @kernel
 def contained(energy: float, start: float, table: Floats) -> tuple[float, np.uint64, float]:
     """Return the part of a shower's energy that stays in the crystals, and the place of the energy in the table."""
-    x = min(max((log(max(energy, 1e-6)) - _LN_LOWEST) * _PER_LN, 0.0), N_ENERGIES - 1.001)
-    y = min(max((start - FIRST_DEPTH) * PER_DEPTH, 0.0), N_DEPTHS - 1.001)
+    # the order of the arguments matters: what is not a number becomes zero, not an index
+    x = min(max(0.0, (log(max(energy, 1e-6)) - _LN_LOWEST) * _PER_LN), N_ENERGIES - 1.001)
+    y = min(max(0.0, (start - FIRST_DEPTH) * PER_DEPTH), N_DEPTHS - 1.001)
     i, f = split_index(x)
     j, h = split_index(y)
     node = i * _ROW + j
