@@ -13,11 +13,10 @@ from ..constants import HYPOTHESIS_MASSES, MUON, PION
 from ..geometry.sections import Card
 from . import deposit
 from .arithmetic import arcsine, exponential, logarithm
+from .crystal_ionisation import ionisation_parameters, ionisation_stage, vavilov_table
 from .emc import parameters
 from .emc_identification import LOWEST, N_KINDS, N_MOMENTA, N_NODES, PER_LN, SCALE
-from .crystal_ionisation import ionisation_parameters, ionisation_stage, vavilov_table
-from .leakage import ELECTRON_SHOWER, N_DEPTHS, N_ENERGIES, START_DEPTH, energies, leakage_table
-from .leakage import FIRST_DEPTH, PER_DEPTH
+from .leakage import ELECTRON_SHOWER, FIRST_DEPTH, N_DEPTHS, N_ENERGIES, PER_DEPTH, START_DEPTH, energies, leakage_table
 
 _SHOWERS = 4096
 #: Deviates of nodes with fewer showers beyond are continued from the core.

@@ -8,7 +8,7 @@ from ..arrays import Floats
 from ..elementary import log, split_index
 from ..kernel import kernel, stage
 from .emc import EmcParameters, cos_edges, energy_sigma, line_shape
-from .leakage import FIRST_DEPTH, LOWEST, N_DEPTHS, N_ENERGIES, PER_DEPTH, PHOTON_SHOWER, START_DEPTH
+from .leakage import FIRST_DEPTH, N_DEPTHS, N_ENERGIES, PER_DEPTH, PHOTON_SHOWER, START_DEPTH
 
 _LN_LOWEST = -5.298317366548036  # of LOWEST
 _PER_LN = 2.8853900817779268

@@ -5,8 +5,17 @@ import math
 import numpy as np
 import pytest
 from besfast.constants import HYPOTHESIS_MASSES, M_MU, M_P, M_PI, MUON, PION
-from besfast.detector import deposit, emc, emc_background, emc_identification, emc_quantiles, emc_response, emc_shape, crystal_ionisation
-from besfast.detector import leakage
+from besfast.detector import (
+    crystal_ionisation,
+    deposit,
+    emc,
+    emc_background,
+    emc_identification,
+    emc_quantiles,
+    emc_response,
+    emc_shape,
+    leakage,
+)
 from besfast.geometry.card import load_card
 from besfast.rng import key
 from scipy import integrate, special, stats
