@@ -283,7 +283,7 @@ for counter, stages in used.items():
 """
     n_counters, streams = run_python(code, NUMBA_DISABLE_JIT="1").split(maxsplit=1)
     assert int(n_counters) > 40
-    assert json.loads(streams) == [4, 6, *range(16, 26), 28, 29, 30], (
+    assert json.loads(streams) == [4, 6, *range(16, 26), 28, 29, 30, 32], (
         "every ingredient of the detector has been at work"
     )
 
