@@ -9,7 +9,7 @@ import numpy as np
 
 from ..arrays import Floats
 from ..constants import M_E, M_MU
-from ..elementary import exp, log, split_index
+from ..elementary import log, split_index
 from ..geometry.sections import Card
 from ..kernel import kernel, stage
 from .arithmetic import logarithm
@@ -18,8 +18,8 @@ from .material import CAESIUM_IODIDE
 
 _LN10 = 2.302585092994046
 _STEPS = 4
-#: Nodes of the packaged quantiles: kappa = 0.001 2^k, beta^2 = 0.2 and 1, normal deviates -5 to 5 in steps of 1/8.
-_LN_KAPPA, _PER_LN_KAPPA, N_KAPPA = -6.907755278982137, 1.4426950408889634, 19
+#: Nodes of the packaged quantiles: kappa = 0.001 2^(k / 2), beta^2 = 0.2 and 1, normal deviates -5 to 5 in steps of 1/8.
+_LN_KAPPA, _PER_LN_KAPPA = -6.907755278982137, 2.8853900817779268
 _QUANTILES, _PER_DEVIATE, _LARGEST = 81, 8.0, 5.0
 _BETA2_LOW, _PER_BETA2 = 0.2, 1.25
 _ONE = np.uint64(1)
@@ -57,6 +57,12 @@ def largest_transfer(bg2: float, mass: float) -> float:
 
 
 @kernel
+def _exp_of_minus(x: float) -> float:
+    """Return exp(-x) for 0 <= x <= 1 to 2e-5."""
+    return 0.999979 - x * (0.9993538 - x * (0.495338 - x * (0.1536258 - x * 0.0255613)))
+
+
+@kernel
 def loss_bracket(bg2: float, mass: float, xi: float, constants: IonisationParameters) -> float:
     """Return the energy loss in the crystals up to a factor: the most probable one, or the mean where it is smaller.
 
@@ -67,7 +73,7 @@ def loss_bracket(bg2: float, mass: float, xi: float, constants: IonisationParame
     beta2 = bg2 / (1.0 + bg2)
     delta = density_effect(0.5 * log(bg2), CAESIUM_IODIDE.c, CAESIUM_IODIDE.x0 * _LN10, CAESIUM_IODIDE.x1 * _LN10)
     # 1.2214 = exp(0.2)
-    smaller = min(1.2214027581601699 * xi / beta2, largest_transfer(bg2, mass) * exp(-beta2))
+    smaller = min(1.2214027581601699 * xi / beta2, largest_transfer(bg2, mass) * _exp_of_minus(beta2))
     return (constants.log_constant + log(bg2 * smaller) - beta2 - delta) / beta2
 
 
@@ -90,10 +96,10 @@ def ionisation(
     kinetic = p * p / (math.sqrt(p * p + mass * mass) + mass)
     left = kinetic
     step = constants.scale * path_factor / _STEPS
-    width = max(constants.width * path_factor, 1e-12)
+    width = constants.width * path_factor
     for _ in range(_STEPS):
         bg2 = left * (left + 2.0 * mass) / (mass * mass)
-        left = max(left - step * loss_bracket(bg2, mass, width, constants), 0.0)
+        left = max(left - step * loss_bracket(bg2, mass, max(width, 1e-12), constants), 0.0)
     bg2 = max(p * p / (mass * mass), 0.09)
     beta2 = bg2 / (1.0 + bg2)
     xi = width / beta2

@@ -71,9 +71,8 @@ def hadron_kinds(hadron: EmcHadron) -> HadronKinds:
     kinds.length[:] = hadron.interaction_length
     kinds.length[KAON_PLUS] *= hadron.kaon_plus_factor
     kinds.exchange[[PION_PLUS, PION_MINUS]] = hadron.charge_exchange_plus, hadron.charge_exchange_minus
-    # kaons and protons exchange charge as pions of their sign
-    kinds.exchange[[KAON_PLUS, PROTON_PLUS]] = hadron.charge_exchange_plus
-    kinds.exchange[[KAON_MINUS, PROTON_MINUS]] = hadron.charge_exchange_minus
+    # kaons as pions of their sign; baryons keep theirs
+    kinds.exchange[[KAON_PLUS, KAON_MINUS]] = hadron.charge_exchange_plus, hadron.charge_exchange_minus
     for kind in (PROTON_MINUS, ANTINEUTRON):
         kinds.length[kind] *= hadron.antibaryon_factor
         kinds.annihilation[kind] = 2.0 * M_P if hadron.annihilation else 0.0
@@ -128,11 +127,11 @@ def visible_energy(
 
 @stage
 def reach_stage(
-    u: Floats, length: Floats, constants: DepositParameters, path_factor: Floats, interacts: Floats
+    u: Floats, kind: Ints, length: Floats, constants: DepositParameters, path_factor: Floats, interacts: Floats
 ) -> None:
     """Shorten paths per depth to the place of the interaction, at -length ln(u); 1 where there is one, else 0."""
     for i in range(np.uint64(u.size)):
-        place = -length[i] * log(u[i]) / constants.depth
+        place = -length[kind[i]] * log(u[i]) / constants.depth
         inside = place < path_factor[i]
         interacts[i] = 1.0 if inside else 0.0
         path_factor[i] = place if inside else path_factor[i]

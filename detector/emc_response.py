@@ -38,39 +38,62 @@ def start_of_shower(u: float, cosine: float, kind: int, constants: EmcParameters
 
 
 @kernel
-def contained(energy: float, start: float, table: Floats) -> tuple[float, np.uint64, float]:
-    """Return the part of a shower's energy that stays in the crystals, and the place of the energy in the table."""
-    # what does not meet the calorimeter has no place in the table, but must not point out of it
-    energy, start = energy if energy == energy else 0.0, start if start == start else 0.0
-    x = min(max((log(max(energy, 1e-6)) - _LN_LOWEST) * _PER_LN, 0.0), N_ENERGIES - 1.001)
-    y = min(max((start - FIRST_DEPTH) * PER_DEPTH, 0.0), N_DEPTHS - 1.001)
+def table_place(energy: float, start: float) -> tuple[float, float]:
+    """Return the coordinates of an energy [GeV] and of the depth [X0] where its shower begins, in nodes of the table."""
+    x = (log(max(energy, 1e-6)) - _LN_LOWEST) * _PER_LN
+    y = (start - FIRST_DEPTH) * PER_DEPTH
+    return min(max(x, 0.0), N_ENERGIES - 1.001), min(max(y, 0.0), N_DEPTHS - 1.001)
+
+
+@kernel
+def contained(x: float, y: float, region: np.uint64, table: Floats) -> tuple[float, float]:
+    """Return (calibrated part of the energy that stays in the crystals, part of the resolution) at table coordinates.
+
+    `region` is 2 kind + (0 in the barrel, 1 in the endcaps).
+    """
     i, f = split_index(x)
     j, h = split_index(y)
     node = i * _ROW + j
     low: float = table[node] + h * (table[node + _ONE] - table[node])
     node = node + _ROW
     high: float = table[node] + h * (table[node + _ONE] - table[node])
-    return 1.0 - (low + f * (high - low)), i, f
-
-
-@kernel
-def measured_energy(
-    energy: float, cosine: float, u: float, g: float, kind: int, table: Floats, constants: EmcParameters
-) -> float:
-    """Return the measured energy [GeV] of a photon or electron from a uniform and a normal, never negative.
-
-    Most probable value and full width at half maximum are the true energy and the card's resolution, with or without
-    leakage, which decides the shape: see `leakage_table`.
-    """
-    edge, _, _ = cos_edges(cosine, constants)
-    start, lost = start_of_shower(u, cosine, kind, constants)
-    kept, i, f = contained(energy, start, table)
-    region = kind * 2 + (0 if abs(cosine) < edge else 1)
-    node = np.uint64(_CALIBRATIONS + 2 * N_ENERGIES * region) + _TWO * i
+    node = np.uint64(_CALIBRATIONS) + np.uint64(2 * N_ENERGIES) * region + _TWO * i
     scale: float = table[node] + f * (table[node + _TWO] - table[node])
     rest: float = table[node + _ONE] + f * (table[node + _TWO + _ONE] - table[node + _ONE])
-    sigma = constants.smear * rest * energy_sigma(energy, cosine, constants)
-    return max(max(energy - lost, 0.0) * kept * scale + sigma * line_shape(g, constants), 0.0)
+    return (1.0 - (low + f * (high - low))) * scale, rest
+
+
+@stage
+def start_stage(
+    energy: Floats, cosine: Floats, u: Floats, kind: int, constants: EmcParameters, x: Floats, y: Floats, kept: Floats
+) -> None:
+    """Fill the places of showers in the table, and the energy [GeV] that enters the crystals."""
+    for i in range(np.uint64(energy.size)):
+        start, lost = start_of_shower(u[i], cosine[i], kind, constants)
+        x[i], y[i] = table_place(energy[i], start)
+        kept[i] = max(energy[i] - lost, 0.0)
+
+
+@stage
+def contained_stage(
+    x: Floats, y: Floats, cosine: Floats, kind: int, table: Floats, constants: EmcParameters, kept: Floats, rest: Floats
+) -> None:
+    """Take away what leaks out at the rear, and fill the part of the resolution that is not due to leakage."""
+    for i in range(np.uint64(x.size)):
+        edge, _, _ = cos_edges(cosine[i], constants)
+        region = np.uint64(2 * kind) + (np.uint64(0) if abs(cosine[i]) < edge else np.uint64(1))
+        part, rest[i] = contained(x[i], y[i], region, table)
+        kept[i] *= part
+
+
+@stage
+def smear_stage(
+    energy: Floats, cosine: Floats, kept: Floats, rest: Floats, g: Floats, constants: EmcParameters, measured: Floats
+) -> None:
+    """Fill measured energies [GeV], never negative, from what is contained and a normal."""
+    for i in range(np.uint64(energy.size)):
+        sigma = constants.smear * rest[i] * energy_sigma(energy[i], cosine[i], constants)
+        measured[i] = max(kept[i] + sigma * line_shape(g[i], constants), 0.0)
 
 
 @stage
@@ -82,8 +105,15 @@ def energy_stage(
     kind: int,
     table: Floats,
     constants: EmcParameters,
+    scratch: tuple[Floats, Floats, Floats],
     measured: Floats,
 ) -> None:
-    """Fill measured energies [GeV] of photons or electrons from true ones and cos(theta) of the impact."""
-    for i in range(np.uint64(energy.size)):
-        measured[i] = measured_energy(energy[i], cosine[i], u[i], g[i], kind, table, constants)
+    """Fill measured energies [GeV] of photons or electrons from true ones and cos(theta) of the impact.
+
+    From a uniform and a normal. Most probable value and full width at half maximum are the true energy and the card's
+    resolution, with or without leakage, which decides the shape: see `leakage_table`. `scratch` is as long.
+    """
+    x, y, rest = scratch
+    start_stage(energy, cosine, u, kind, constants, x, y, measured)
+    contained_stage(x, y, cosine, kind, table, constants, measured, rest)
+    smear_stage(energy, cosine, measured, rest, g, constants, measured)

@@ -159,25 +159,6 @@ class EmcBackground(Section):
 
 
 @dataclass(frozen=True)
-class EmcDead(Section):
-    """A region without measurement, seen from the origin: dead crystals, or a gap in azimuth."""
-
-    #: cos(theta) at which the region begins.
-    cos_low: float = quantity("", "[-1, 1]")
-    #: cos(theta) at which it ends.
-    cos_high: float = quantity("", "[-1, 1]")
-    #: Azimuth at which it begins.
-    phi_low: float = quantity("rad", "[-3.15, 3.15]")
-    #: Azimuth at which it ends.
-    phi_high: float = quantity("rad", "[-3.15, 3.15]")
-
-    def check(self) -> None:
-        """Raise SchemaError unless the region has a size."""
-        require_range("cos_low, cos_high", (self.cos_low, self.cos_high))
-        require_range("phi_low, phi_high", (self.phi_low, self.phi_high))
-
-
-@dataclass(frozen=True)
 class Emc(Section):
     """Electromagnetic calorimeter of CsI(Tl) crystals."""
 
@@ -221,4 +202,3 @@ class Emc(Section):
     front_returned: float = quantity("", "[0, 1]", default=0.0)
     shape: EmcShape = EmcShape()
     background: EmcBackground = EmcBackground()
-    dead: tuple[EmcDead, ...] = ()

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..detector import dedx, emc, muc, tof
-from ..detector.emc_identification import emc_quantile_table
+from ..detector.emc_quantiles import emc_quantile_table
 from ..detector.muc_quantile import muc_curves
 from ..detector.quantile import tail_table
 from ..elementary import erfc, exp

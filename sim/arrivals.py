@@ -17,9 +17,8 @@ from ..detector.emc_background import (
     poisson_limits,
 )
 from ..geometry.card import Card
-from ..kernel import blocks
 from .particles import MASSES, PHOTON, Particles
-from .shower_stages import cosine_stage, merge_stage
+from .shower_stages import cosine_stage, merge_stage, odd_stage
 from .tracks import Tracks
 
 #: Key of the background's clusters, beyond those of all particles.
@@ -58,12 +57,17 @@ class Arrivals(NamedTuple):
     mass: Floats
     path_factor: Floats
     kind: Ints
+
+
+class Slices(NamedTuple):
+    """Which of the columns are what; neutral hadrons come after the charged ones."""
+
     photons: slice
     electrons: slice
     muons: slice
     hadrons: slice
+    neutral: slice
     noise: slice
-    noise_time: Floats
 
 
 class Background(NamedTuple):
@@ -83,18 +87,14 @@ def background(number: Ints, triggered: Bools, card: Card, k0: np.uint64, k1: np
     rows = np.flatnonzero(triggered) if card.emc.background.mean > 0.0 else np.zeros(0, dtype=np.int64)
     events, counts = number[rows].astype(np.uint64), np.zeros(len(rows), dtype=np.int64)
     limits = poisson_limits(card.emc.background.mean)
-    for s in blocks(len(rows)):
-        multiplicity_stage(k0, k1, events[s], limits, counts[s])
+    multiplicity_stage(k0, k1, events, limits, counts)
     some = np.flatnonzero(counts)
     rows, events, counts = rows[some], events[some], counts[some]
     which = np.repeat(np.arange(len(some)), counts)
     first = np.cumsum(counts) - counts
     within = (np.arange(len(which)) - first[which] + 1).astype(np.uint64)
     result = Background(rows[which], events[which], within, *(np.empty(len(which)) for _ in range(4)))
-    noise, constants = background_parameters(card), emc.parameters(card)
-    for s in blocks(len(which)):
-        columns = (column[s] for column in result[3:])
-        background_stage(k0, k1, result.event[s], within[s], noise, constants, *columns)
+    background_stage(k0, k1, result.event, within, background_parameters(card), emc.parameters(card), *result[3:])
     return result
 
 
@@ -106,7 +106,7 @@ def arrivals(
     radiated: Radiated,
     noise: Background,
     card: Card,
-) -> Arrivals:
+) -> tuple[Arrivals, Slices]:
     """Return all that arrives at the calorimeter; photons that merge with their electron have energy 0.
 
     Arguments are those of `shower_columns`.
@@ -115,97 +115,91 @@ def arrivals(
     neutral = np.flatnonzero((particles.charge == 0.0) & (particles.pdg != PHOTON))
     neutral = neutral[np.isin(particles.pdg[neutral], list(NEUTRAL))] if neutral.size else neutral
     source = np.concatenate([photons, charged, neutral, len(particles.row) + np.arange(len(noise.row))])
-    real = slice(0, len(source) - len(noise.row))
-    bounds = len(photons) + np.searchsorted(species, (ELECTRON, MUON, MUON + 1, PION + 3))
-    result = Arrivals(
-        source,
-        np.concatenate([particles.row[source[real]], noise.row]),
-        np.concatenate([particles.event[source[real]], noise.event]),
-        np.concatenate([particles.particle[source[real]], NOISE_KEY + noise.number]),
-        *(np.empty(len(source)) for _ in range(4)),
-        *(np.full(len(source), value) for value in (1.0, 0.0, 0.0)),
-        np.zeros(len(source), dtype=np.int64),
-        slice(0, len(photons)),
-        slice(bounds[0], bounds[1]),
-        slice(bounds[1], bounds[2]),
-        slice(bounds[2], real.stop),
-        slice(real.stop, len(source)),
-        noise.time,
+    n = len(source)
+    real = source[: n - len(noise.row)]
+    bounds = [*(len(photons) + np.searchsorted(species, (ELECTRON, MUON, MUON + 1, PION + 3))), len(real), n]
+    at = Slices(slice(0, len(photons)), *(slice(int(a), int(b)) for a, b in zip(bounds, bounds[1:])))
+    at = at._replace(hadrons=slice(at.hadrons.start, at.neutral.stop))
+    seen = Arrivals(
+        source=source,
+        row=np.concatenate([particles.row[real], noise.row]),
+        event=np.concatenate([particles.event[real], noise.event]),
+        particle=np.concatenate([particles.particle[real], NOISE_KEY + noise.number]),
+        theta=np.empty(n),
+        phi=np.empty(n),
+        cosine=np.empty(n),
+        energy=np.empty(n),
+        p=np.ones(n),
+        mass=np.zeros(n),
+        path_factor=np.ones(n),
+        kind=np.zeros(n, dtype=np.int64),
     )
-    lines = slice(bounds[3], real.stop)
-    _straight(result, slice(0, len(photons)), particles, photons, card)
-    _straight(result, lines, particles, neutral, card)
-    _tracks(result, slice(bounds[0], bounds[3]), particles, charged, species, tracks)
-    _neutral(result, lines, particles, neutral)
-    result.energy[: len(photons)] = particles.energy[photons]
-    result.energy[result.electrons] = radiated.arriving
-    _merge(result, np.searchsorted(photons, radiated.photons), radiated.electrons, card)
-    result.energy[result.noise], result.phi[result.noise] = noise.energy, noise.phi
-    result.theta[result.noise] = np.nan
-    _stop(result, particles, source[real], card)
-    for s in blocks(real.stop):
-        cosine_stage(result.theta[s], result.cosine[s])
-    result.cosine[result.noise] = noise.cosine
-    for s in blocks(result.noise.stop, result.noise.start):
-        angle_stage(result.cosine[s], result.theta[s])
-    return result
+    _straight(seen, at.photons, particles, photons, card)
+    _straight(seen, at.neutral, particles, neutral, card)
+    _tracks(seen, at, particles, charged, species, tracks)
+    _neutral(seen, at.neutral, particles, neutral)
+    seen.energy[at.photons] = particles.energy[photons]
+    seen.energy[at.electrons] = radiated.arriving
+    _merge(seen, at, np.searchsorted(photons, radiated.photons), radiated.electrons, card)
+    _stop(seen, particles, real, card)
+    cosine_stage(seen.theta[: len(real)], seen.cosine[: len(real)])
+    seen.energy[at.noise], seen.phi[at.noise], seen.cosine[at.noise] = noise.energy, noise.phi, noise.cosine
+    angle_stage(noise.cosine, seen.theta[at.noise])
+    return seen, at
 
 
-def _straight(result: Arrivals, at: slice, particles: Particles, rows: Ints, card: Card) -> None:
+def _straight(seen: Arrivals, at: slice, particles: Particles, rows: Ints, card: Card) -> None:
     """Fill where straight lines from the production points meet the calorimeter."""
-    constants = emc.parameters(card)
-    columns = [getattr(particles, name)[rows] for name in ("x", "y", "z", "px", "py", "pz")]
-    theta, phi = result.theta[at], result.phi[at]
-    for s in blocks(len(rows)):
-        emc.photon_impact_stage(*(column[s] for column in columns), constants, theta[s], phi[s])
+    if rows.size == 0:
+        return
+    names = ("x", "y", "z", "px", "py", "pz")
+    x, y, z, px, py, pz = (np.take(getattr(particles, name), rows, mode="clip") for name in names)
+    emc.photon_impact_stage(x, y, z, px, py, pz, emc.parameters(card), seen.theta[at], seen.phi[at])
 
 
 def _tracks(
-    result: Arrivals, at: slice, particles: Particles, charged: Ints, species: NDArray[np.int64], tracks: Tracks
+    seen: Arrivals, at: Slices, particles: Particles, charged: Ints, species: NDArray[np.int64], tracks: Tracks
 ) -> None:
     """Fill where tracks meet the calorimeter, and their kinds."""
-    result.theta[at], result.phi[at], result.path_factor[at] = (
-        tracks.impact_theta,
-        tracks.impact_phi,
-        tracks.path_factor,
-    )
-    heavy = slice(result.muons.start - at.start, None)
-    inner = slice(result.muons.start, at.stop)
-    result.p[inner], result.mass[inner] = tracks.p[heavy], MASSES[species[heavy]]
-    hadrons = slice(result.hadrons.start - at.start, None)
-    negative = particles.charge[charged[hadrons]] < 0.0
-    result.kind[result.hadrons.start : at.stop] = 2 * (species[hadrons] - PION) + negative
+    first, muons, hadrons, last = at.electrons.start, at.muons.start, at.hadrons.start, at.neutral.start
+    seen.theta[first:last], seen.phi[first:last] = tracks.impact_theta, tracks.impact_phi
+    inner = slice(muons - first, None)
+    path = tracks.path_factor[inner]
+    seen.path_factor[muons:last], seen.p[muons:last] = np.where(path == path, path, 1.0), tracks.p[inner]
+    seen.mass[muons:last] = MASSES[species[inner]]
+    inner = slice(hadrons - first, None)
+    seen.kind[hadrons:last] = 2 * (species[inner] - PION) + (particles.charge[charged[inner]] < 0.0)
 
 
-def _neutral(result: Arrivals, at: slice, particles: Particles, rows: Ints) -> None:
+def _neutral(seen: Arrivals, at: slice, particles: Particles, rows: Ints) -> None:
     """Fill momenta, masses and kinds of neutral hadrons."""
     if rows.size == 0:
         return
     p2 = particles.px[rows] ** 2 + particles.py[rows] ** 2 + particles.pz[rows] ** 2
-    result.p[at] = np.sqrt(p2)
-    result.mass[at] = np.sqrt(np.maximum(particles.energy[rows] ** 2 - p2, 0.0))
+    seen.p[at] = np.sqrt(p2)
+    seen.mass[at] = np.sqrt(np.maximum(particles.energy[rows] ** 2 - p2, 0.0))
     pdg = particles.pdg[rows]
     for number, kind in NEUTRAL.items():
-        result.kind[at][pdg == number] = kind
+        seen.kind[at][pdg == number] = kind
 
 
-def _merge(result: Arrivals, photons: Ints, parents: Ints, card: Card) -> None:
+def _merge(seen: Arrivals, at: Slices, photons: Ints, parents: Ints, card: Card) -> None:
     """Move the energy of radiated photons near their electron at the calorimeter into the electron's cluster."""
     if photons.size == 0:
         return
-    theta, phi = result.theta[result.electrons], result.phi[result.electrons]
-    energy, merged = result.energy[photons], np.empty(len(photons))
-    impact = result.theta[photons], result.phi[photons]
+    theta, phi = seen.theta[at.electrons], seen.phi[at.electrons]
+    energy, merged = seen.energy[photons], np.empty(len(photons))
+    impact = seen.theta[photons], seen.phi[photons]
     merge_stage(theta[parents], phi[parents], *impact, card.emc.merge_angle, energy, merged)
-    result.energy[photons] = energy
-    result.energy[result.electrons] += np.bincount(parents, merged, minlength=len(theta))
+    seen.energy[photons] = energy
+    seen.energy[at.electrons] += np.bincount(parents, merged, minlength=len(theta))
 
 
-def _stop(result: Arrivals, particles: Particles, source: Ints, card: Card) -> None:
-    """Take away what ends before the calorimeter, and charged particles made behind its front: theta not a number."""
-    radius = card.emc.barrel.front_radius
-    x, y, z = particles.x, particles.y, particles.z
-    far = card.emc.endcap.front_z
-    odd = (particles.stop < radius) | (x * x + y * y > radius * radius) | (np.abs(z) > far)
+def _stop(seen: Arrivals, particles: Particles, source: Ints, card: Card) -> None:
+    """Take away what ends before the calorimeter, and what is made behind its front: theta not a number."""
+    constants, odd = emc.parameters(card), np.empty(len(particles.row))
+    far = constants.backward.front_z, constants.forward.front_z
+    columns = particles.x, particles.y, particles.z, particles.stop
+    odd_stage(*columns, constants.front_radius, far, odd)
     if odd.any():
-        result.theta[: len(source)][odd[source]] = np.nan
+        seen.theta[: len(source)][odd[source] > 0.0] = np.nan

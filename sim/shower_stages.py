@@ -36,9 +36,10 @@ def merge_stage(
 
 @stage
 def cosine_stage(theta: Floats, cosine: Floats) -> None:
-    """Fill cos(theta)."""
+    """Fill cos(theta), 2 where theta is not a number: beyond all crystals, so that nothing is seen."""
     for i in range(np.uint64(theta.size)):
-        _, cosine[i] = sincos(theta[i])
+        _, c = sincos(theta[i])
+        cosine[i] = c if theta[i] == theta[i] else 2.0
 
 
 @stage
@@ -55,10 +56,9 @@ def draw_stage(
 
 @stage
 def accept_stage(cosine: Floats, chance: Floats, constants: emc.EmcParameters, energy: Floats) -> None:
-    """Set the energy of what meets no crystals, or curls up before (cosine not a number), to zero."""
+    """Set the energy of what meets no crystals to zero."""
     for i in range(np.uint64(energy.size)):
-        hit = (chance[i] < emc.acceptance(cosine[i], constants)) & (cosine[i] == cosine[i])
-        energy[i] = energy[i] if hit else 0.0
+        energy[i] = energy[i] if chance[i] < emc.acceptance(cosine[i], constants) else 0.0
 
 
 @stage
@@ -113,6 +113,23 @@ def time_stage(
         ratio = mass[i] / p[i]
         delay = emc.front_distance(cosine[i], constants) / C * (math.sqrt(1.0 + ratio * ratio) - 1.0)
         time[i] = delay + sigma * time[i]
+
+
+@stage
+def neutral_stage(kind: Ints, first: int, path: Floats) -> None:
+    """Take the ionisation path from neutral hadrons, whose kinds are from `first` on."""
+    for i in range(np.uint64(path.size)):
+        path[i] = 0.0 if kind[i] >= first else path[i]
+
+
+@stage
+def odd_stage(
+    x: Floats, y: Floats, z: Floats, stop: Floats, radius: float, far: tuple[float, float], odd: Floats
+) -> None:
+    """Fill 1 for particles that end before a radius [cm] or begin behind it or the planes at -far and far, else 0."""
+    for i in range(np.uint64(odd.size)):
+        outside = (x[i] * x[i] + y[i] * y[i] > radius * radius) | (z[i] > far[1]) | (z[i] < -far[0])
+        odd[i] = 1.0 if outside | (stop[i] < radius) else 0.0
 
 
 @stage

@@ -11,19 +11,26 @@ from numpy.typing import NDArray
 
 from ..arrays import Bools, Floats, Ints
 from ..detector import deposit, emc
-from ..detector.crystal_ionisation import deposit_stage, ionisation_parameters, ionisation_stage, vavilov_table
+from ..detector.crystal_ionisation import (
+    IonisationParameters,
+    deposit_stage,
+    ionisation_parameters,
+    ionisation_stage,
+    vavilov_table,
+)
 from ..detector.emc_response import energy_stage
-from ..detector.emc_shape import shape_parameters, shape_stage
+from ..detector.emc_shape import ShapeParameters, shape_parameters, shape_stage
 from ..detector.leakage import ELECTRON_SHOWER, PHOTON_SHOWER, leakage_table
 from ..geometry.card import Card
-from ..kernel import BLOCK, blocks
-from .arrivals import Arrivals, Radiated, arrivals, background
+from ..kernel import BLOCK, stage
+from .arrivals import Arrivals, Radiated, Slices, arrivals, background
 from .particles import Particles, truth_index
 from .shower_stages import (
     accept_stage,
     draw_hadron_stage,
     draw_position_stage,
     draw_stage,
+    neutral_stage,
     order_stage,
     place_stage,
     time_stage,
@@ -32,21 +39,56 @@ from .tracks import Tracks
 
 __all__ = ["Radiated", "shower_columns"]
 
-_COLUMNS = ("energy", "time", "energy_sigma", "theta_sigma", "phi_sigma")
-_SHAPES = ("e3x3_over_e5x5", "second_moment")
-#: Rows of the scratch: the first for what every shower draws, the others for each step.
-_OWN, _ROWS = 4, 16
+#: Rows of the scratch.
+_ROWS = 16
 
 
-class _Response(NamedTuple):
+class Showers(NamedTuple):
+    """Columns of what is measured, besides the directions; on the way `second_moment` holds normals."""
+
+    energy: Floats
+    time: Floats
+    energy_sigma: Floats
+    theta_sigma: Floats
+    phi_sigma: Floats
+    e3x3_over_e5x5: Floats
+    second_moment: Floats
+
+
+class Response(NamedTuple):
     """What a card says about showers, and the key of the random numbers."""
 
-    card: Card
-    constants: emc.EmcParameters
     k0: np.uint64
     k1: np.uint64
-    scratch: Floats
-    columns: dict[str, Floats]
+    constants: emc.EmcParameters
+    leakage: Floats
+    ionisation: IonisationParameters
+    fluctuations: Floats
+    rules: deposit.DepositParameters
+    kinds: deposit.HadronKinds
+    hadrons: Floats
+    shapes: tuple[ShapeParameters, ShapeParameters, ShapeParameters]
+    #: 1, or 0 where nothing is smeared; constant and stochastic term of the time resolution.
+    scale: float
+    time: tuple[float, float]
+
+
+def _response(card: Card, k0: np.uint64, k1: np.uint64) -> Response:
+    scale = 1.0 if card.emc.smear else 0.0
+    return Response(
+        k0,
+        k1,
+        emc.parameters(card),
+        leakage_table(card.emc),
+        ionisation_parameters(card),
+        vavilov_table(),
+        deposit.parameters(card),
+        deposit.hadron_kinds(card.emc.hadron),
+        deposit.hadron_table(card.emc.hadron),
+        shape_parameters(card),
+        scale,
+        (scale * card.emc.time_sigma, scale * card.emc.time_stochastic),
+    )
 
 
 def shower_columns(
@@ -82,118 +124,158 @@ def shower_columns(
     k0, k1 : numpy.uint64
         Key of the random numbers.
     """
-    seen = arrivals(particles, charged, species, tracks, radiated, background(number, triggered, card, k0, k1), card)
-    columns = {name: np.empty(len(seen.row)) for name in (*_COLUMNS, *_SHAPES)}
-    response = _Response(card, emc.parameters(card), k0, k1, np.empty((_ROWS, BLOCK)), columns)
-    for s in blocks(seen.photons.stop):
-        _electromagnetic(seen, s, PHOTON_SHOWER, response)
-    for s in blocks(seen.electrons.stop, seen.electrons.start):
-        _electromagnetic(seen, s, ELECTRON_SHOWER, response)
-    for s in blocks(seen.muons.stop, seen.muons.start):
-        _muons(seen, s, response)
-    for s in blocks(seen.hadrons.stop, seen.hadrons.start):
-        _hadrons(seen, s, response)
-    for s in blocks(seen.noise.stop, seen.noise.start):
-        _noise(seen, s, response)
-    columns["time"][seen.noise] = seen.noise_time
-    return _table(particles, seen, triggered, card, columns)
+    noise = background(number, triggered, card, k0, k1)
+    seen, at = arrivals(particles, charged, species, tracks, radiated, noise, card)
+    showers = Showers(*(np.empty(len(seen.row)) for _ in Showers._fields))
+    response, scratch = _response(card, k0, k1), np.empty((_ROWS, BLOCK))
+    shape = np.zeros(BLOCK, dtype=np.int64)
+    _electromagnetic(response, seen, at.photons.start, at.photons.stop, PHOTON_SHOWER, shape, scratch, showers)
+    _electromagnetic(response, seen, at.electrons.start, at.electrons.stop, ELECTRON_SHOWER, shape, scratch, showers)
+    _background(response, seen, at.noise.start, at.noise.stop, shape, scratch, showers)
+    _hadrons(response, seen, at.hadrons.start, at.hadrons.stop, shape, scratch, showers)
+    shape[:] = deposit.MINIMUM_IONISING
+    _muons(response, seen, at.muons.start, at.muons.stop, shape, scratch, showers)
+    showers.time[at.noise] = noise.time
+    return _table(len(particles.row), seen, at, triggered, card, showers)
 
 
-def _electromagnetic(seen: Arrivals, s: slice, kind: int, response: _Response) -> None:
+@stage
+def _measure(
+    response: Response, seen: Arrivals, first: int, last: int, shape: Ints, scratch: Floats, showers: Showers
+) -> None:
+    """Fill what is measured of a block of showers whose energies are known."""
+    n = last - first
+    g, h, k = scratch[0, :n], scratch[1, :n], scratch[2, :n]
+    energy, cosine, time = showers.energy[first:last], seen.cosine[first:last], showers.time[first:last]
+    theta_sigma, phi_sigma = showers.theta_sigma[first:last], showers.phi_sigma[first:last]
+    constants = response.constants
+    emc.shower_sigma_stage(energy, cosine, constants, showers.energy_sigma[first:last], theta_sigma, phi_sigma)
+    draw_position_stage(response.k0, response.k1, seen.event[first:last], seen.particle[first:last], g, h, time, k)
+    place_stage(response.scale, theta_sigma, phi_sigma, g, h, seen.theta[first:last], seen.phi[first:last])
+    time_stage(energy, cosine, seen.p[first:last], seen.mass[first:last], response.time, constants, time)
+    moment = showers.second_moment[first:last]
+    shape_stage(shape[:n], moment, k, response.shapes, showers.e3x3_over_e5x5[first:last], moment)
+
+
+@stage
+def _electromagnetic(
+    response: Response,
+    seen: Arrivals,
+    begin: int,
+    end: int,
+    kind: int,
+    shape: Ints,
+    scratch: Floats,
+    showers: Showers,
+) -> None:
     """Measure photons or electrons."""
-    g, h, chance, u = _drawn(seen, s, response)
-    energy = response.columns["energy"][s]
-    table, constants = leakage_table(response.card.emc), response.constants
-    energy_stage(seen.energy[s], seen.cosine[s], u, g, kind, table, constants, energy)
-    accept_stage(seen.cosine[s], chance, constants, energy)
-    _measure(seen, s, np.zeros(s.stop - s.start, dtype=np.int64), h, response)
+    for first in range(begin, end, BLOCK):
+        last = min(first + BLOCK, end)
+        n = last - first
+        g, chance, u = scratch[0, :n], scratch[1, :n], scratch[2, :n]
+        rows = scratch[3, :n], scratch[4, :n], scratch[5, :n]
+        event, particle, cosine = seen.event[first:last], seen.particle[first:last], seen.cosine[first:last]
+        measured = showers.energy[first:last]
+        draw_stage(response.k0, response.k1, event, particle, g, showers.second_moment[first:last], chance, u)
+        energy = seen.energy[first:last]
+        energy_stage(energy, cosine, u, g, kind, response.leakage, response.constants, rows, measured)
+        accept_stage(cosine, chance, response.constants, measured)
+        _measure(response, seen, first, last, shape, scratch, showers)
 
 
-def _muons(seen: Arrivals, s: slice, response: _Response) -> None:
+@stage
+def _muons(
+    response: Response, seen: Arrivals, begin: int, end: int, shape: Ints, scratch: Floats, showers: Showers
+) -> None:
     """Measure muons."""
-    _, h, chance, _ = _drawn(seen, s, response)
-    g1, g2, u1, u2, *losses = (row[: s.stop - s.start] for row in response.scratch[_OWN : _OWN + 8])
-    draw_hadron_stage(response.k0, response.k1, seen.event[s], seen.particle[s], g1, g2, u1, u2)
-    constants, energy = ionisation_parameters(response.card), response.columns["energy"][s]
-    p, mass = seen.p[s], seen.mass[s]
-    ionisation_stage(p, mass, seen.path_factor[s], constants, tuple(losses))
-    deposit_stage(p, mass, tuple(losses), g1, g2, vavilov_table(), constants, energy)
-    accept_stage(seen.cosine[s], chance, response.constants, energy)
-    _measure(seen, s, np.full(s.stop - s.start, deposit.MINIMUM_IONISING), h, response)
+    for first in range(begin, end, BLOCK):
+        last = min(first + BLOCK, end)
+        n = last - first
+        g, chance, u, v = scratch[0, :n], scratch[1, :n], scratch[2, :n], scratch[3, :n]
+        g1, g2 = scratch[4, :n], scratch[5, :n]
+        losses = scratch[6, :n], scratch[7, :n], scratch[8, :n], scratch[9, :n]
+        event, particle, energy = seen.event[first:last], seen.particle[first:last], showers.energy[first:last]
+        draw_stage(response.k0, response.k1, event, particle, g, showers.second_moment[first:last], chance, u)
+        draw_hadron_stage(response.k0, response.k1, event, particle, g1, g2, u, v)
+        p, mass = seen.p[first:last], seen.mass[first:last]
+        ionisation_stage(p, mass, seen.path_factor[first:last], response.ionisation, losses)
+        deposit_stage(p, mass, losses, g1, g2, response.fluctuations, response.ionisation, energy)
+        accept_stage(seen.cosine[first:last], chance, response.constants, energy)
+        _measure(response, seen, first, last, shape, scratch, showers)
 
 
-def _hadrons(seen: Arrivals, s: slice, response: _Response) -> None:
+@stage
+def _hadrons(
+    response: Response, seen: Arrivals, begin: int, end: int, shape: Ints, scratch: Floats, showers: Showers
+) -> None:
     """Measure hadrons."""
-    _, h, chance, u = _drawn(seen, s, response)
-    g1, g2, u1, u2, *rows = (row[: s.stop - s.start] for row in response.scratch[_OWN : _OWN + 10])
-    draw_hadron_stage(response.k0, response.k1, seen.event[s], seen.particle[s], g1, g2, u1, u2)
-    losses, interacts, path = tuple(rows[:4]), rows[4], rows[5]
-    card, kind, p, mass = response.card, seen.kind[s], seen.p[s], seen.mass[s]
-    kinds, constants = deposit.hadron_kinds(card.emc.hadron), deposit.parameters(card)
-    path[:] = np.where(kind < deposit.KAON_LONG, seen.path_factor[s], 1.0)
-    deposit.reach_stage(u, kinds.length[kind], constants, path, interacts)
-    path *= kind < deposit.KAON_LONG
-    ionisation = ionisation_parameters(card)
-    ionisation_stage(p, mass, path, ionisation, losses)
-    table, energy = deposit.hadron_table(card.emc.hadron), response.columns["energy"][s]
-    shape = np.empty(s.stop - s.start, dtype=np.int64)
-    draws = g1, g2, u1, u2
-    columns = p, mass, kind, interacts, losses, draws
-    deposit.hadron_stage(*columns, kinds, table, constants, ionisation, energy, shape)
-    accept_stage(seen.cosine[s], chance, response.constants, energy)
-    _measure(seen, s, shape, h, response)
+    for first in range(begin, end, BLOCK):
+        last = min(first + BLOCK, end)
+        n = last - first
+        g, chance, u = scratch[0, :n], scratch[1, :n], scratch[2, :n]
+        draws = scratch[3, :n], scratch[4, :n], scratch[5, :n], scratch[6, :n]
+        losses = scratch[7, :n], scratch[8, :n], scratch[9, :n], scratch[10, :n]
+        path, interacts = scratch[11, :n], scratch[12, :n]
+        event, particle, energy = seen.event[first:last], seen.particle[first:last], showers.energy[first:last]
+        draw_stage(response.k0, response.k1, event, particle, g, showers.second_moment[first:last], chance, u)
+        draw_hadron_stage(response.k0, response.k1, event, particle, draws[0], draws[1], draws[2], draws[3])
+        p, mass, kind = seen.p[first:last], seen.mass[first:last], seen.kind[first:last]
+        path[:] = seen.path_factor[first:last]
+        deposit.reach_stage(u, kind, response.kinds.length, response.rules, path, interacts)
+        neutral_stage(kind, deposit.KAON_LONG, path)
+        ionisation_stage(p, mass, path, response.ionisation, losses)
+        deposit.hadron_stage(
+            p,
+            mass,
+            kind,
+            interacts,
+            losses,
+            draws,
+            response.kinds,
+            response.hadrons,
+            response.rules,
+            response.ionisation,
+            energy,
+            shape[:n],
+        )
+        accept_stage(seen.cosine[first:last], chance, response.constants, energy)
+        _measure(response, seen, first, last, shape, scratch, showers)
 
 
-def _noise(seen: Arrivals, s: slice, response: _Response) -> None:
+@stage
+def _background(
+    response: Response, seen: Arrivals, begin: int, end: int, shape: Ints, scratch: Floats, showers: Showers
+) -> None:
     """Measure clusters of background, whose energies are those seen."""
-    _, h, _, _ = _drawn(seen, s, response)
-    response.columns["energy"][s] = seen.energy[s]
-    _measure(seen, s, np.zeros(s.stop - s.start, dtype=np.int64), h, response)
-
-
-def _drawn(seen: Arrivals, s: slice, response: _Response) -> tuple[Floats, ...]:
-    """Return two normals and two uniforms of each shower, in the first rows of the scratch."""
-    rows = tuple(row[: s.stop - s.start] for row in response.scratch[:4])
-    draw_stage(response.k0, response.k1, seen.event[s], seen.particle[s], *rows)
-    return rows
-
-
-def _measure(seen: Arrivals, s: slice, shape: Ints, h: Floats, response: _Response) -> None:
-    """Fill what is measured of showers whose energies are known; h holds normals."""
-    constants, columns, card, cosine = response.constants, response.columns, response.card, seen.cosine[s]
-    g, k, m = (row[: s.stop - s.start] for row in response.scratch[_OWN : _OWN + 3])
-    energy, time = columns["energy"][s], columns["time"][s]
-    sigmas = tuple(columns[name][s] for name in ("energy_sigma", "theta_sigma", "phi_sigma"))
-    emc.shower_sigma_stage(energy, cosine, constants, *sigmas)
-    draw_position_stage(response.k0, response.k1, seen.event[s], seen.particle[s], g, k, time, m)
-    scale = 1.0 if card.emc.smear else 0.0
-    place_stage(scale, sigmas[1], sigmas[2], g, k, seen.theta[s], seen.phi[s])
-    resolution = scale * card.emc.time_sigma, scale * card.emc.time_stochastic
-    time_stage(energy, cosine, seen.p[s], seen.mass[s], resolution, constants, time)
-    shapes = tuple(columns[name][s] for name in _SHAPES)
-    shape_stage(shape, h, m, shape_parameters(card), *shapes)
+    for first in range(begin, end, BLOCK):
+        last = min(first + BLOCK, end)
+        n = last - first
+        g, chance, u = scratch[0, :n], scratch[1, :n], scratch[2, :n]
+        event, particle = seen.event[first:last], seen.particle[first:last]
+        draw_stage(response.k0, response.k1, event, particle, g, showers.second_moment[first:last], chance, u)
+        showers.energy[first:last] = seen.energy[first:last]
+        _measure(response, seen, first, last, shape, scratch, showers)
 
 
 def _table(
-    particles: Particles, seen: Arrivals, triggered: Bools, card: Card, columns: dict[str, Floats]
+    n_particles: int, seen: Arrivals, at: Slices, triggered: Bools, card: Card, showers: Showers
 ) -> dict[str, Any]:
     """Return the showers above the threshold, in the order of the events and of the particles inside them."""
-    kept = (columns["energy"] > card.emc.cluster_threshold) & triggered[seen.row]
-    for region in card.emc.dead:
-        inside = (seen.cosine > region.cos_low) & (seen.cosine < region.cos_high)
-        kept &= ~(inside & (seen.phi > region.phi_low) & (seen.phi < region.phi_high))
+    kept = showers.energy > card.emc.cluster_threshold
+    if not triggered.all():
+        kept &= triggered[seen.row]
     some = np.flatnonzero(kept)
     counts = np.bincount(seen.row[some], minlength=len(triggered))
     offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts, dtype=np.int64)])
-    place = np.full(len(particles.row) + len(seen.noise_time), -1, dtype=np.int64)
+    place = np.full(n_particles + at.noise.stop - at.noise.start, -1, dtype=np.int64)
     place[seen.source[some]] = some
     order = np.empty(len(some), dtype=np.int64)
     order_stage(place, seen.row, offsets[:-1].copy(), order)
     truth = truth_index(seen.particle)
-    truth[seen.noise] = -1
-    values = {**columns, "theta": seen.theta, "phi": seen.phi}
+    truth[at.noise] = -1
+    values = {**showers._asdict(), "theta": seen.theta, "phi": seen.phi}
     return {
         "shower_offsets": offsets,
-        "shower_truth": truth[order],
-        **{f"shower_{name}": column[order] for name, column in values.items()},
+        "shower_truth": np.take(truth, order, mode="clip"),
+        **{f"shower_{name}": np.take(column, order, mode="clip") for name, column in values.items()},
     }

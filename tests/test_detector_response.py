@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pytest
 from besfast.constants import HYPOTHESIS_MASSES, M_E, M_K, M_MU, M_P, M_PI, C
-from besfast.detector import dedx, deposit, emc, material, tof
-from besfast.elementary import log
+from besfast.detector import dedx, emc, material, tof
 from besfast.geometry import helix
 from besfast.geometry.card import load_card
 from besfast.rng import key
@@ -174,7 +173,6 @@ def test_tof_stages():
 # --- calorimeter ----------------------------------------------------------------------------------------------------
 
 EMC = emc.parameters(BESIII)
-DEPOSIT = deposit.parameters(BESIII)
 
 
 @pytest.mark.parametrize(("energy", "percent"), [(1.0, 2.49), (0.1, 7.0), (0.2, 4.9), (0.5, 3.25), (1.84, 2.06)])
@@ -222,18 +220,6 @@ def test_emc_line_shape_is_a_novosibirsk_function():
     assert [emc.line_shape(g, emc.parameters(IDEAL)) for g in (-1.0, 0.5)] == [1.0, -0.5]
 
 
-def test_emc_measured_energies():
-    measured = np.empty(N)
-    emc.energy_stage(constant(1.0), constant(-0.3), NORMALS[0], EMC, measured)
-    counts, edges = np.histogram(measured, bins=80, range=(0.85, 1.1))
-    peak = edges[counts.argmax()]
-    assert peak == pytest.approx(1.0, abs=0.01)
-    above_half = edges[:-1][counts > counts.max() / 2]
-    assert (above_half[-1] - above_half[0]) / 2.355 == pytest.approx(0.0249, rel=0.1)
-    emc.energy_stage(constant(1.0), constant(-0.3), NORMALS[0], emc.parameters(IDEAL), measured)
-    assert (measured == 1.0).all()
-
-
 def test_track_impact_and_its_path():
     rng = np.random.default_rng(30)
     for _ in range(300):
@@ -266,106 +252,3 @@ def test_bremsstrahlung_photon_leaves_the_electron():
     # the photon goes straight on: at the calorimeter asin(r / 2 rho) from the bent track: 8.1 degrees for 1 GeV
     x, y, _, _ = emc.track_impact(*helix.helix_at_origin(0.0, 0.0, 0.0, 1.0, 0.0, 0.0, -1.0, 1.0), EMC)
     assert math.degrees(math.atan2(y, x)) == pytest.approx(8.1, abs=0.05)
-
-
-def test_muons_leave_the_minimum():
-    out = np.empty(N)
-    for p, mode in ((1.0, 0.169), (1.8, 0.173)):
-        deposit.ionisation_stage(constant(p), constant(M_MU), constant(1.0), *NORMALS, DEPOSIT, out)
-        counts, edges = np.histogram(out, bins=120, range=(0.12, 0.3))
-        smooth = np.convolve(counts, np.ones(5) / 5, mode="same")
-        assert edges[smooth.argmax()] == pytest.approx(mode, abs=0.004)
-        above_half = edges[:-1][smooth > smooth.max() / 2]
-        assert above_half[-1] - above_half[0] == pytest.approx(0.035, abs=0.003)
-        assert 0.178 < out.mean() < 0.190
-        assert ((out > 0.1) & (out < 0.3)).mean() > 0.998
-        mean, sigma = deposit.expected_deposit(p, M_MU, 1.0, 0.3, DEPOSIT, EMC)
-        assert out.mean() == pytest.approx(mean, rel=0.005)
-        assert out.std() == pytest.approx(sigma, rel=0.03)
-        assert (out / p > 0.8).mean() == 0.0
-
-
-def test_muons_stop_below_350_mev():
-    for p in (0.15, 0.25):
-        kinetic = math.sqrt(p**2 + M_MU**2) - M_MU
-        assert deposit.ionisation(p, M_MU, 1.0, DEPOSIT)[0] == pytest.approx(kinetic, rel=1e-12)
-    kinetic = math.sqrt(0.35**2 + M_MU**2) - M_MU
-    assert 0.15 < deposit.ionisation(0.35, M_MU, 1.0, DEPOSIT)[0] < kinetic
-
-
-def test_a_longer_path_leaves_more():
-    straight, _ = deposit.ionisation(1.0, M_MU, 1.0, DEPOSIT)
-    inclined, _ = deposit.ionisation(1.0, M_MU, 1.2, DEPOSIT)
-    assert inclined == pytest.approx(1.2 * straight, rel=0.01)
-
-
-def hadrons(p, charge, mass=M_PI, card=BESIII):
-    out = np.empty(N)
-    table, constants = deposit.hadron_table(card), deposit.parameters(card)
-    columns = constant(p), constant(mass), constant(charge), constant(1.0)
-    deposit.hadron_stage(K0, K1, EVENT, PARTICLE, *columns, table, constants, out)
-    return out
-
-
-@pytest.mark.parametrize(("p", "percent"), [(0.4, 0.83), (0.8, 0.69), (1.0, 0.61), (1.6, 0.54), (1.9, 0.49)])
-def test_pions_with_the_energy_of_electrons(p, percent):
-    negative = 100 * (hadrons(p, -1.0) / p > 0.8).mean()
-    positive = 100 * (hadrons(p, 1.0) / p > 0.8).mean()
-    assert negative == pytest.approx(percent, rel=0.30)  # the reference is a toy
-    assert positive < negative
-
-
-def test_hadron_deposits():
-    out = hadrons(1.0, -1.0)
-    lost = math.exp(-28.0 / 38.0)
-    # not interacting pions leave the ionisation of a muon of the same beta gamma
-    minimum = ((out > 0.15) & (out < 0.2)).mean()
-    assert lost * 0.75 < minimum < lost + 0.1
-    mean, sigma = deposit.expected_deposit(1.0, M_PI, 1.0, 0.3, DEPOSIT, EMC)
-    assert out.mean() == pytest.approx(mean, rel=0.02)
-    assert out.std() == pytest.approx(sigma, rel=0.15)
-    ideal = hadrons(1.0, -1.0, card=IDEAL)
-    assert ideal.std() < 1e-12
-    assert ideal[0] == pytest.approx(deposit.ionisation(1.0, M_PI, 1.0, deposit.parameters(IDEAL))[0])
-
-
-def test_quantiles_of_the_beta_distributions():
-    table = deposit.hadron_table(BESIII)
-    u = np.concatenate([np.linspace(1e-4, 1 - 1e-4, 500), [1 - 1e-6]])
-    hadron = BESIII.emc.hadron
-    for start, shape in ((0, hadron.beta_shape), (513, hadron.charge_exchange_shape)):
-        found = [deposit.beta_quantile(value, table, np.uint64(start)) for value in u]
-        difference = np.abs(found - stats.beta.ppf(u, *shape))
-        assert difference[:-1].max() < 1e-3
-        assert difference[-1] < 3e-3  # one in a million lies within the last cell
-
-
-def test_electrons_are_expected_at_their_momentum():
-    mean, sigma = deposit.expected_deposit(1.5, M_E, 1.0, 0.3, DEPOSIT, EMC)
-    assert mean == 1.5
-    assert sigma == emc.energy_sigma(1.5, 0.3, EMC)
-
-
-# --- all together ---------------------------------------------------------------------------------------------------
-
-
-def test_numbers_of_columns_do_not_change_a_bit():
-    """A stage on one entry gives the bits of the stage on all: vector and scalar code agree."""
-    whole, single = np.empty(N), np.empty(1)
-    dedx.dedx_stage(UNIFORMS[1] + 0.2, constant(M_PI), constant(31), UNIFORMS[2], NORMALS[0], UNIFORMS[0], DEDX, whole)
-    for i in (0, 17, N - 1):
-        s = slice(i, i + 1)
-        columns = (
-            UNIFORMS[1][s] + 0.2,
-            constant(M_PI, 1),
-            constant(31, 1),
-            UNIFORMS[2][s],
-            NORMALS[0][s],
-            UNIFORMS[0][s],
-        )
-        dedx.dedx_stage(*columns, DEDX, single)
-        assert single[0] == whole[i]
-
-
-def test_logarithm_of_setup_is_that_of_the_kernels():
-    assert dedx.parameters(BESIII).log_constant == pytest.approx(log(2 * M_E * 1e-5 / 46.5e-9**2), rel=1e-15)

@@ -8,11 +8,18 @@ import pytest
 from besfast.detector import (
     bremsstrahlung,
     conversion,
+    crystal_ionisation,
     decay,
     dedx,
     deposit,
     emc,
+    emc_background,
+    emc_identification,
+    emc_quantiles,
+    emc_response,
+    emc_shape,
     ionisation,
+    leakage,
     muc,
     muc_quantile,
     quantile,
@@ -30,7 +37,7 @@ from besfast.reco import kinematic_fit, pid, pid_systems
 from besfast.reco import showers as matching
 from besfast.reco import tracks as measured
 from besfast.rng import DEDX_STREAM
-from besfast.sim import counters, losses, particles, periods, showers, tracks
+from besfast.sim import counters, losses, particles, periods, shower_stages, tracks
 from besfast.sim.radiative import hard_frame, radiation
 from besfast.sim.radiative.phase_space import Region
 
@@ -46,6 +53,9 @@ SCRATCH = np.full(tracks.ROWS * BLOCK, 0.5)
 FACTORS = np.full(16 * BLOCK, 0.5)
 DIRECT = np.full(track_direct.ROWS * BLOCK, 0.5)
 EMC, DEDX, TOF, DEPOSIT = emc.parameters(CARD), dedx.parameters(CARD), tof.parameters(CARD), deposit.parameters(CARD)
+MIP, SHAPES = crystal_ionisation.ionisation_parameters(CARD), emc_shape.shape_parameters(CARD)
+NOISE, KINDS = emc_background.background_parameters(CARD), np.zeros(N, dtype=np.int64)
+FOUR = (X, X, X, X)
 GAP = ((170.0, 3.0, 0.0), (210.0, 4.0, 0.0))
 CURVE = (0.5, 0.5, 0.5, 0.5, 0.5)
 CURVES = ((170.0, 210.0), (3.0, 4.0), (CURVE, CURVE), (CURVE, CURVE))
@@ -100,15 +110,21 @@ VECTOR = {
     dedx.dedx_stage: (X, X, X, X, X, X, DEDX, X),
     emc.track_impact_stage: (X, X, X, X, X, EMC, X, X, X),
     emc.photon_impact_stage: (X, X, X, X, X, X, EMC, X, X),
-    emc.energy_stage: (X, X, X, EMC, X),
+    emc_response.start_stage: (X, X, X, 1, EMC, X, X, X),
+    emc_response.smear_stage: (X, X, X, X, X, EMC, X),
     emc.shower_sigma_stage: (X, X, EMC, X, X, X),
-    deposit.ionisation_stage: (X, X, X, X, X, DEPOSIT, X),
-    showers.merge_stage: (X, X, X, X, 0.1, X, X),
-    showers.accept_stage: (K, K, KEYS, KEYS, K, X, EMC, X),
-    showers.draw_energy_stage: (K, K, KEYS, KEYS, K, X, X, X),
-    showers.draw_position_stage: (K, K, KEYS, KEYS, K, X, X, X),
-    showers.draw_ionisation_stage: (K, K, KEYS, KEYS, X, X),
-    showers.place_stage: (1.0, X, X, X, X, X, X),
+    crystal_ionisation.ionisation_stage: (X, X, X, MIP, FOUR),
+    emc_shape.shape_stage: (KINDS, X, X, SHAPES, X, X),
+    emc_background.background_stage: (K, K, KEYS, KEYS, NOISE, EMC, X, X, X, X),
+    emc_background.angle_stage: (X, X),
+    shower_stages.merge_stage: (X, X, X, X, 0.1, X, X),
+    shower_stages.cosine_stage: (X, X),
+    shower_stages.draw_stage: (K, K, KEYS, KEYS, X, X, X, X),
+    shower_stages.draw_hadron_stage: (K, K, KEYS, KEYS, X, X, X, X),
+    shower_stages.draw_position_stage: (K, K, KEYS, KEYS, X, X, X, X),
+    shower_stages.place_stage: (1.0, X, X, X, X, X, X),
+    shower_stages.time_stage: (X, X, X, X, (1.0, 1.0), EMC, X),
+    shower_stages.odd_stage: (X, X, X, X, 94.0, (139.0, 139.0), X),
     measured.momentum_stage: (X, X, X, X, X, X),
     measured.good_stage: (X, X, X, np.ones(3), FLAGS),
     matching.direction_stage: (X, X, X, X, X),
@@ -134,7 +150,16 @@ VECTOR = {
 
 #: Stages that read a table at a computed place: the compiler cannot know that their results do not overlap with it.
 GATHERS = {
-    deposit.hadron_stage: (K, K, KEYS, KEYS, X, X, X, X, deposit.hadron_table(CARD), DEPOSIT, X),
+    emc_response.contained_stage: (X, X, X, 1, leakage.leakage_table(CARD.emc), EMC, X, X),
+    crystal_ionisation.deposit_stage: (X, X, FOUR, X, X, crystal_ionisation.vavilov_table(), MIP, X),
+    deposit.hadron_stage: (
+        *(X, X, KINDS, X, FOUR, FOUR, deposit.hadron_kinds(CARD.emc.hadron)),
+        *(deposit.hadron_table(CARD.emc.hadron), DEPOSIT, MIP, X, KINDS),
+    ),
+    emc_identification.emc_deviate_stage: (
+        *(X, X, X, X, X, K),
+        *(emc_quantiles.emc_quantile_table(CARD), EMC, X),
+    ),
     muc.threshold_stage: (MUC_TABLE, KEYS, X, K, X),
     quantile.tail_stage: (quantile.tail_table(0.02, 2.0), X),
 }

@@ -251,8 +251,8 @@ def test_no_two_ingredients_share_a_counter(run_python):
 import collections, inspect
 import numpy as np
 from besfast import rng
-from besfast.detector import bremsstrahlung, conversion, decay, deposit, ionisation, muc
-from besfast.sim import counters, particles, showers, simulate, tracks
+from besfast.detector import bremsstrahlung, conversion, decay, emc_background, ionisation, muc
+from besfast.sim import counters, particles, shower_stages, simulate, tracks
 from besfast.event import TruthEvents, empty_columns
 
 used = collections.defaultdict(set)
@@ -261,8 +261,8 @@ def words(k0, k1, event, particle, stream, block):
     frame = inspect.currentframe().f_back
     used[int(event), int(particle), int(stream), int(block)].add((frame.f_code.co_filename, frame.f_code.co_name))
     return original(k0, k1, event, particle, stream, block)
-matter = bremsstrahlung, conversion, decay, deposit, ionisation, muc
-for module in (simulate, particles, tracks, counters, showers, *matter):
+matter = bremsstrahlung, conversion, decay, emc_background, ionisation, muc
+for module in (simulate, particles, tracks, counters, shower_stages, *matter):
     module.words = words
 n = 5
 pdg = np.array([11, 13, 211, 2212, 22], dtype=np.int32)

@@ -110,7 +110,7 @@ def _outcome(bench: Bench, samples: _Samples, ingredient: Ingredient) -> _Outcom
             columns[key] = _column(truth.n_events, event, flag)
         if name == "pi":
             inside = event[np.isfinite(shots.record.muc_depth[track])]
-            columns["pi_as_mu"] = _column(truth.n_events, inside, np.asarray(deep_enough(shots, bench)[1]))
+            columns["pi_as_mu"] = _column(truth.n_events, inside, np.asarray(deep_enough(shots)[1]))
     return _Outcome(columns)
 
 
