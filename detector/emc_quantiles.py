@@ -13,11 +13,10 @@ from ..constants import HYPOTHESIS_MASSES, MUON, PION
 from ..geometry.sections import Card
 from . import deposit
 from .arithmetic import arcsine, exponential, logarithm
+from .crystal_ionisation import ionisation_parameters, ionisation_stage, vavilov_table
 from .emc import parameters
 from .emc_identification import LOWEST, N_KINDS, N_MOMENTA, N_NODES, PER_LN, SCALE
-from .crystal_ionisation import ionisation_parameters, ionisation_stage, vavilov_table
-from .leakage import ELECTRON_SHOWER, N_DEPTHS, N_ENERGIES, START_DEPTH, energies, leakage_table
-from .leakage import FIRST_DEPTH, PER_DEPTH
+from .leakage import ELECTRON_SHOWER, FIRST_DEPTH, N_DEPTHS, N_ENERGIES, PER_DEPTH, START_DEPTH, energies, leakage_table
 
 _SHOWERS = 4096
 #: Deviates of nodes with fewer showers beyond are continued from the core.
@@ -72,7 +71,8 @@ class _Model:
         scale, rest = calibration[i] + f * (calibration[i + 1] - calibration[i])
         s, tau = constants.log_width, constants.tail
         shape = (1.0 - exponential(s * self.g1 + s * s)) / tau if tau > 1e-6 else -self.g1
-        return np.maximum(p * (1.0 - leaked) * scale + constants.smear * rest * self.sigma(p, endcap) * shape, 0.0)
+        spread = constants.smear * rest * self.sigma(p, endcap) * shape
+        return np.asarray(np.maximum(p * (1.0 - leaked) * scale + spread, 0.0))
 
     def losses(self, p: float, mass: float) -> tuple[Floats, ...]:
         """Return loss, xi, kappa and beta^2 at the nodes of the path."""

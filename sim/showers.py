@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from ..arrays import Bools, Floats, Ints
 from ..detector import deposit, emc
-from ..detector.emc_response import energy_stage
-from ..detector.emc_shape import ShapeParameters, shape_parameters, shape_stage
 from ..detector.crystal_ionisation import (
     IonisationParameters,
     deposit_stage,
@@ -20,6 +18,8 @@ from ..detector.crystal_ionisation import (
     ionisation_stage,
     vavilov_table,
 )
+from ..detector.emc_response import energy_stage
+from ..detector.emc_shape import ShapeParameters, shape_parameters, shape_stage
 from ..detector.leakage import ELECTRON_SHOWER, PHOTON_SHOWER, leakage_table
 from ..geometry.card import Card
 from ..kernel import BLOCK, stage

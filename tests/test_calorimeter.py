@@ -1,12 +1,21 @@
-"""Leakage, crystal_ionisation, hadrons, shapes, background and identification of the calorimeter against independent numbers."""
+"""Leakage, ionisation, hadrons, shapes, background and identification of the calorimeter by independent numbers."""
 
 import math
 
 import numpy as np
 import pytest
 from besfast.constants import HYPOTHESIS_MASSES, M_MU, M_P, M_PI, MUON, PION
-from besfast.detector import deposit, emc, emc_background, emc_identification, emc_quantiles, emc_response, emc_shape, crystal_ionisation
-from besfast.detector import leakage
+from besfast.detector import (
+    crystal_ionisation,
+    deposit,
+    emc,
+    emc_background,
+    emc_identification,
+    emc_quantiles,
+    emc_response,
+    emc_shape,
+    leakage,
+)
 from besfast.geometry.card import load_card
 from besfast.rng import key
 from scipy import integrate, special, stats
@@ -145,6 +154,13 @@ def test_fluctuations_are_those_of_single_collisions(kappa, beta2):
     levels = np.array([0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99])
     width = np.diff(np.quantile(loss, [0.16, 0.84]))[0]
     assert np.allclose(np.quantile(found, levels), np.quantile(loss, levels) + mean, rtol=0.04, atol=0.04 * width)
+
+
+def test_interpolation_of_the_quantiles():
+    """At a node the table's own numbers; half way along beta^2 = 0.2 to 1 the mean."""
+    first = TABLE[:162].reshape(2, 81)
+    assert crystal_ionisation.along_deviates(TABLE, np.uint64(40), 0.0, 0.0) == first[0, 40]
+    assert crystal_ionisation.along_deviates(TABLE, np.uint64(40), 0.0, 0.5) == pytest.approx(first[:, 40].mean())
 
 
 def test_minimum_ionising_muons():
@@ -368,6 +384,15 @@ def test_deviates_far_from_the_hypothesis():
     grid = np.linspace(0.0, 2.0, 400)
     for h in range(5):
         assert (np.diff(deviates(grid, 1.0, h)) >= 0).all()
+
+
+def test_evenly_spread_draws():
+    assert np.array_equal(emc_quantiles.radical_inverse(2, 4), [0.5, 0.25, 0.75, 0.125])
+    assert np.allclose(emc_quantiles.radical_inverse(3, 4), [1 / 3, 2 / 3, 1 / 9, 4 / 9])
+
+
+def test_time_resolution():
+    assert emc.time_sigma(0.25, 10.0, 5.0) == pytest.approx(math.hypot(10.0, 10.0))
 
 
 def test_normal_quantiles():

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from besfast.constants import HYPOTHESIS_MASSES, M_E, M_K, M_MU, M_P, M_PI, C
 from besfast.detector import dedx, emc, material, tof
-from besfast.elementary import log
 from besfast.geometry import helix
 from besfast.geometry.card import load_card
 from besfast.rng import key

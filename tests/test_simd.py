@@ -8,9 +8,9 @@ import pytest
 from besfast.detector import (
     bremsstrahlung,
     conversion,
+    crystal_ionisation,
     decay,
     dedx,
-    crystal_ionisation,
     deposit,
     emc,
     emc_background,
