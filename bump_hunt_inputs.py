@@ -89,8 +89,9 @@ def hunt_channels(
 ) -> tuple[Floats, list[Channel]]:
     """Return masses [GeV] and channels of a bump hunt, both outside the gap.
 
-    `spectra` hold the counts in the bins of the hunt, `inputs` the same events in the bins of the tables, whose fitted
-    curve is the QED yield: N_B = (fit - pions) x annihilation fraction. The signal per epsilon^2 is formula (1)
+    `spectra` hold the counts in the bins of the hunt, `inputs` the same events in the bins of the tables, whose
+    curve is the QED yield, fitted without each bin so that no signal raises its own: N_B = (predicted - pions) x
+    annihilation fraction. The signal per epsilon^2 is formula (1)
     without containment, dN_B/dm / (2 N_f alpha / (3 pi m)).
 
     Nuisances: `hadronic_ratio` (R in N_f, one for both channels), `background_subtraction` (mumu: pions and neglected
@@ -107,7 +108,7 @@ def hunt_channels(
         window = options.mumu if name == "mumu" else options.ee
         samples, scale = corrections.signals[name], search.signal.resolution_scale(name)
         pions = pions_in(corrections, search, wide) if name == "mumu" else None
-        n_b = (one.background.fitted - (0.0 if pions is None else pions)) * one.annihilation_fraction
+        n_b = (one.background.predicted - (0.0 if pions is None else pions)) * one.annihilation_fraction
         try:
             per_gev = at_masses(wide, n_b / wide.width, masses)
         except ValueError as error:

@@ -17,7 +17,9 @@ S = TypeVar("S", bound=Section)
 class Change(Section):
     """A number of the card and its value in a period, in the unit that it has there."""
 
+    #: Place of a number of the card, such as `tof.barrel.sigma`.
     key: str
+    #: Its value in the period.
     value: float = quantity("", "(-1e12, 1e12)")
 
 
@@ -25,6 +27,7 @@ class Change(Section):
 class Period(Section):
     """Part of the data with constants of its own."""
 
+    #: Name of the period.
     name: str
     #: Part of the events; those of all periods are divided by their sum.
     fraction: float = quantity("", "(0, 1e9]")

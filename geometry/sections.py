@@ -210,7 +210,9 @@ class Reconstruction(Section):
     #: Identified muons: at least this much iron crossed, a depth that no more than this fraction of the muons stays
     #: behind, and a chi2 (two degrees of freedom) of the distance between track and hits below this.
     muon_depth_min: float = quantity("cm", "[0, 1000]", default=5.0)
+    #: Identified muons: no more than this fraction of the muons stays behind their depth.
     muon_depth_fraction: float = quantity("", "[0, 1]", default=0.1)
+    #: Identified muons: largest chi2 of the distance between track and hits.
     muon_match_chi2_max: float = quantity("", "(0, 1000]", default=9.21)
 
     def check(self) -> None:

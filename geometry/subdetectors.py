@@ -58,6 +58,7 @@ class TofBarrel(Section):
     efficiency: float = quantity("", "[0, 1]")
     #: Fraction of the measured tracks that one layer of two has seen, and its resolution over that of both.
     single_layer_fraction: float = quantity("", "[0, 1]", default=0.0)
+    #: Resolution of one layer over that of both.
     single_layer_factor: float = quantity("", "[1, 10]", default=1.0)
 
 
@@ -91,6 +92,7 @@ class Tof(Section):
     kaon_proton_factor: float = quantity("", "[1, 10]", default=1.0)
     #: Fraction of the events whose time is one bunch early or late, and the time between bunches.
     wrong_bunch_fraction: float = quantity("", "[0, 1]", default=0.0)
+    #: Time between bunches.
     bunch_spacing: float = quantity("ns", "(0, 1000]", default=8.0)
     #: Calibration: what is measured minus what is expected; 0 where the detector is calibrated.
     time_offset: float = quantity("ns", "[-100, 100]", default=0.0)
@@ -149,6 +151,7 @@ class Muc(Section):
     #: Distance between extrapolated track and hits: resolution of the strips in each of two coordinates, and the part
     #: of the multiple scattering in front, as displacement times momentum times velocity.
     strip_resolution: float = quantity("cm", "(0, 100]", default=1.4)
+    #: Part of the multiple scattering in front, as displacement times momentum times velocity.
     match_scattering: float = quantity("cm GeV", "[0, 100]", default=0.0)
     #: The same for hits of the secondaries of a hadron.
     leakage_spread: float = quantity("cm", "[0, 1000]", default=0.0)

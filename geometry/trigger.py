@@ -15,8 +15,11 @@ COUNTERS = ("mdc", "dedx", "tof", "emc", "muc")
 class Condition(Section):
     """A condition of the trigger: so many tracks, and at least this energy in the calorimeter."""
 
+    #: Name in messages.
     name: str
+    #: Smallest number of tracks.
     tracks: int = quantity("", "[0, 100]")
+    #: Smallest energy in the calorimeter.
     energy: float = quantity("GeV", "[0, 1000]")
     #: Efficiency where it is met.
     efficiency: float = quantity("", "[0, 1]")
@@ -36,9 +39,11 @@ class Trigger(Section):
 class Region(Section):
     """A part of a counter with an efficiency of its own, as dead channels or a gap in azimuth."""
 
+    #: To which counter the region belongs.
     counter: str = quantity("", choices=COUNTERS)
     #: Directions seen from the origin; two ranges are needed for a region across the azimuth pi.
     cos_range: tuple[float, float] = quantity("", "[-1, 1]")
+    #: Azimuths between which it lies.
     phi_range: tuple[float, float] = quantity("rad", "[-3.1416, 3.1416]")
     #: What is left there of the efficiency elsewhere.
     efficiency: float = quantity("", "[0, 1]")

@@ -114,7 +114,7 @@ def triggered_events(
     if card.trigger.condition:
         n_tracks = np.bincount(particles.row[charged[tracks.found]], minlength=n).astype(np.int64)
         row = np.repeat(np.arange(n), np.diff(showers["shower_offsets"]))
-        energy = np.bincount(row, weights=showers["shower_energy"], minlength=n).astype(np.float64)
+        energy[:] = np.bincount(row, weights=showers["shower_energy"], minlength=n)
     return triggered(number.astype(np.uint64), n_tracks, energy, card, k0, k1)
 
 

@@ -109,6 +109,7 @@ def test_stored_covariance_is_the_direct_evaluation(mass, pdg):
         card_with(
             mdc={"efficiency_muon": 1.0, "efficiency_hadron": 1.0, "efficiency_electron": 1.0, "smear": False},
             trigger={"efficiency": 1.0},
+            matter={"ionisation": False, "bremsstrahlung": False, "conversion": False, "decays": False},
         ),
         seed=1,
     )

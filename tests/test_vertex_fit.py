@@ -96,7 +96,7 @@ def test_length_of_flight():
 @pytest.mark.parametrize("kind", ["K_S", "Lambda"])
 def test_displaced_vertex_of_many_events(kind):
     """More than 10^5 events, seed 35: pulls within 2 %, KS p > 0.01."""
-    vertex, _, daughters, _, tracks = displaced(135_000, 35, kind)
+    vertex, _, daughters, _, tracks = displaced(145_000, 35, kind)
     assert len(vertex) > 100_000
     check(KinematicFit(tracks, [Vertex((0, 1))]).fit(), vertex, daughters)
 

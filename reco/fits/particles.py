@@ -50,8 +50,8 @@ class Track:
 class Photon:
     """A calorimeter shower: energy [GeV], theta, phi [rad] and their standard deviations, each of shape (n_events,).
 
-    The direction is that from where the photon was made: see `photon_from_vertex`. Without `sigma_energy` the energy
-    is unmeasured: the fit finds it from the direction, at the price of one degree of freedom.
+    The direction is that from where the photon was made, which for a shower of the record is the origin. Without
+    `sigma_energy` the energy is unmeasured: the fit finds it from the direction, at the price of one degree of freedom.
     """
 
     energy: Floats
