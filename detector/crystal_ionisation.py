@@ -18,7 +18,7 @@ from .material import CAESIUM_IODIDE
 
 _LN10 = 2.302585092994046
 _STEPS = 4
-#: Nodes of the packaged quantiles: kappa = 0.001 2^(k / 2), beta^2 = 0.2 and 1, normal deviates -5 to 5 in steps of 1/8.
+#: Nodes of the packaged quantiles: kappa = 0.001 2^(k / 2), beta^2 = 0.2 and 1, normal deviates -5 to 5 by 1/8.
 _LN_KAPPA, _PER_LN_KAPPA = -6.907755278982137, 2.8853900817779268
 _QUANTILES, _PER_DEVIATE, _LARGEST = 81, 8.0, 5.0
 _BETA2_LOW, _PER_BETA2 = 0.2, 1.25
@@ -117,14 +117,15 @@ def fluctuation(kappa: float, beta2: float, g: float, table: Floats) -> float:
     b = min(max((beta2 - _BETA2_LOW) * _PER_BETA2, 0.0), 1.0)
     j, h = split_index((min(max(g, -_LARGEST + 1e-6), _LARGEST - 1e-6) + _LARGEST) * _PER_DEVIATE)
     node = i * _KAPPA_ROW + j
-    low = _along(table, node, h, b)
-    high = _along(table, node + _KAPPA_ROW, h, b)
+    low = along_deviates(table, node, h, b)
+    high = along_deviates(table, node + _KAPPA_ROW, h, b)
     # tabulated from Landau's most probable loss; where the mean is smaller, from there
     return low + f * (high - low) + max(log_kappa + 0.2 + beta2, 0.0)
 
 
 @kernel
-def _along(table: Floats, node: np.uint64, h: float, b: float) -> float:
+def along_deviates(table: Floats, node: np.uint64, h: float, b: float) -> float:
+    """Return the interpolation along deviates and beta^2 at a node of kappa."""
     slow: float = table[node] + h * (table[node + _ONE] - table[node])
     other = node + _BETA_ROW
     fast: float = table[other] + h * (table[other + _ONE] - table[other])

@@ -56,7 +56,7 @@ def multiplicity_stage(k0: np.uint64, k1: np.uint64, event: Keys, limits: Floats
         a, _, _, _ = words(k0, k1, event[i], np.uint64(0), EMC_BACKGROUND_STREAM, np.uint64(0))
         u = uniform(a)
         count = np.int64(0)
-        for n in range(limits.size):
+        for n in range(np.uint64(limits.size)):
             count += np.int64(1) if u > limits[n] else np.int64(0)
         number[i] = count
 

@@ -71,7 +71,8 @@ class _Model:
         scale, rest = calibration[i] + f * (calibration[i + 1] - calibration[i])
         s, tau = constants.log_width, constants.tail
         shape = (1.0 - exponential(s * self.g1 + s * s)) / tau if tau > 1e-6 else -self.g1
-        return np.maximum(p * (1.0 - leaked) * scale + constants.smear * rest * self.sigma(p, endcap) * shape, 0.0)
+        spread = constants.smear * rest * self.sigma(p, endcap) * shape
+        return np.asarray(np.maximum(p * (1.0 - leaked) * scale + spread, 0.0))
 
     def losses(self, p: float, mass: float) -> tuple[Floats, ...]:
         """Return loss, xi, kappa and beta^2 at the nodes of the path."""

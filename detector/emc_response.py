@@ -8,7 +8,7 @@ from ..arrays import Floats
 from ..elementary import log, split_index
 from ..kernel import kernel, stage
 from .emc import EmcParameters, cos_edges, energy_sigma, line_shape
-from .leakage import FIRST_DEPTH, N_DEPTHS, N_ENERGIES, PER_DEPTH, PHOTON_SHOWER, START_DEPTH
+from .leakage import ELECTRON_SHOWER, FIRST_DEPTH, N_DEPTHS, N_ENERGIES, PER_DEPTH, PHOTON_SHOWER, START_DEPTH
 
 _LN_LOWEST = -5.298317366548036  # of LOWEST
 _PER_LN = 2.8853900817779268
@@ -32,14 +32,15 @@ def start_of_shower(u: float, cosine: float, kind: int, constants: EmcParameters
     thickness = (constants.barrel.front_thickness if central else constants.endcap.front_thickness) / towards
     loss = (constants.barrel.front_loss if central else constants.endcap.front_loss) / towards
     is_photon = kind == PHOTON_SHOWER
-    start = -log(u) * START_DEPTH[kind] - (thickness if is_photon else 0.0)
+    mean = START_DEPTH[PHOTON_SHOWER] if is_photon else START_DEPTH[ELECTRON_SHOWER]
+    start = -log(u) * mean - (thickness if is_photon else 0.0)
     crossed = -start / max(thickness, 1e-12)
     return start, 2.0 * loss * crossed * constants.front_lost if start < 0.0 else 0.0
 
 
 @kernel
 def table_place(energy: float, start: float) -> tuple[float, float]:
-    """Return the coordinates of an energy [GeV] and of the depth [X0] where its shower begins, in nodes of the table."""
+    """Return the coordinates of an energy [GeV] and of the depth [X0] where its shower begins, in table nodes."""
     x = (log(max(energy, 1e-6)) - _LN_LOWEST) * _PER_LN
     y = (start - FIRST_DEPTH) * PER_DEPTH
     return min(max(x, 0.0), N_ENERGIES - 1.001), min(max(y, 0.0), N_DEPTHS - 1.001)

@@ -1,5 +1,6 @@
 """Where particles meet the calorimeter: one row for each that can make a shower there, and for background."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -118,7 +119,7 @@ def arrivals(
     n = len(source)
     real = source[: n - len(noise.row)]
     bounds = [*(len(photons) + np.searchsorted(species, (ELECTRON, MUON, MUON + 1, PION + 3))), len(real), n]
-    at = Slices(slice(0, len(photons)), *(slice(int(a), int(b)) for a, b in zip(bounds, bounds[1:])))
+    at = Slices(slice(0, len(photons)), *(slice(int(a), int(b)) for a, b in pairwise(bounds)))
     at = at._replace(hadrons=slice(at.hadrons.start, at.neutral.stop))
     seen = Arrivals(
         source=source,

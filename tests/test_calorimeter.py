@@ -1,4 +1,4 @@
-"""Leakage, crystal_ionisation, hadrons, shapes, background and identification of the calorimeter against independent numbers."""
+"""Leakage, ionisation, hadrons, shapes, background and identification of the calorimeter by independent numbers."""
 
 import math
 
@@ -154,6 +154,13 @@ def test_fluctuations_are_those_of_single_collisions(kappa, beta2):
     levels = np.array([0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99])
     width = np.diff(np.quantile(loss, [0.16, 0.84]))[0]
     assert np.allclose(np.quantile(found, levels), np.quantile(loss, levels) + mean, rtol=0.04, atol=0.04 * width)
+
+
+def test_interpolation_of_the_quantiles():
+    """At a node the table's own numbers; half way along beta^2 = 0.2 to 1 the mean."""
+    first = TABLE[:162].reshape(2, 81)
+    assert crystal_ionisation.along_deviates(TABLE, np.uint64(40), 0.0, 0.0) == first[0, 40]
+    assert crystal_ionisation.along_deviates(TABLE, np.uint64(40), 0.0, 0.5) == pytest.approx(first[:, 40].mean())
 
 
 def test_minimum_ionising_muons():
@@ -377,6 +384,15 @@ def test_deviates_far_from_the_hypothesis():
     grid = np.linspace(0.0, 2.0, 400)
     for h in range(5):
         assert (np.diff(deviates(grid, 1.0, h)) >= 0).all()
+
+
+def test_evenly_spread_draws():
+    assert np.array_equal(emc_quantiles.radical_inverse(2, 4), [0.5, 0.25, 0.75, 0.125])
+    assert np.allclose(emc_quantiles.radical_inverse(3, 4), [1 / 3, 2 / 3, 1 / 9, 4 / 9])
+
+
+def test_time_resolution():
+    assert emc.time_sigma(0.25, 10.0, 5.0) == pytest.approx(math.hypot(10.0, 10.0))
 
 
 def test_normal_quantiles():

@@ -234,6 +234,7 @@ def test_bending_angle_decides():
     quiet = card_with(
         beam={"spot": (0.0, 0.0, 0.0)},
         emc={"smear": False, "cluster_threshold": 0.0},
+        emc__background={"mean": 0.0},
         mdc={"tail_fraction": 0.0, "gas_radiation_length": 1e12},
     )
     _, record, reco = shots(11, 1.15, (0.0, 0.02), n=4000, card=quiet)
