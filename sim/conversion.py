@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from ..arrays import Floats
+from ..arrays import Bools, Floats, Ints
 from ..constants import M_E
 from ..detector.conversion import conversion_stage, exit_stage, share_stage
-from ..detector.material import radiators
+from ..detector.material import Radiator, radiators
 from ..geometry.card import Card
 from ..kernel import blocks
 from .particles import PHOTON, Particles, daughter_key, joined
@@ -17,27 +17,41 @@ def convert_photons(particles: Particles, card: Card, k0: np.uint64, k1: np.uint
     The pair starts at the outer face of the shells, collinear with the photon: the nucleus takes the rest of the
     momentum, and the angles m_e / E are left out. What electrons radiate is not converted.
     """
-    photons = np.flatnonzero(particles.pdg == PHOTON)
-    if not card.matter.conversion or len(photons) == 0:
+    shells = radiators(card)[:-1]
+    if not card.matter.conversion or not shells:
         return particles
+    photons = np.flatnonzero(particles.pdg == PHOTON)
+    photons = photons[_in_reach(particles, photons, shells)]
+    rays, left = particles.take(photons), np.arange(len(photons))
     made, stop = [particles], particles.stop
-    for number, radiator in enumerate(radiators(card)[:-1]):
-        rays = particles.take(photons)
+    for number, radiator in enumerate(shells):
         margin = np.empty(len(photons))
         shell = radiator.outer, radiator.thickness, radiator.half_length
         for s in blocks(len(photons)):
             start, momentum = _start(rays, s), _momentum(rays, s)
             conversion_stage(k0, k1, rays.event[s], rays.particle[s], number, shell, start, momentum, margin[s])
-        chosen = np.flatnonzero(margin > 0.0)
-        if len(chosen) == 0:
-            continue
-        if stop is particles.stop:
-            stop = particles.stop.copy()
-        stop[photons[chosen]] = radiator.outer
-        made.append(_pairs(rays.take(chosen), number, radiator.outer, k0, k1))
-        photons = photons[margin <= 0.0]
+        chosen = left[margin[left] > 0.0]
+        left = left[margin[left] <= 0.0]
+        if len(chosen):
+            stop = stop.copy()
+            stop[photons[chosen]] = radiator.outer
+            made.append(_pairs(rays.take(chosen), number, radiator.outer, k0, k1))
     made[0] = particles._replace(stop=stop)
     return joined(made)
+
+
+def _in_reach(particles: Particles, rows: Ints, shells: tuple[Radiator, ...]) -> Bools:
+    """Return which photons may cross a shell: the others leave through its ends, or start outside.
+
+    To the radius r it is at least r - r0 in the transverse plane, and |pz| / pt times that along z.
+    """
+    names = ("x", "y", "z", "px", "py", "pz")
+    x, y, z, px, py, pz = (np.take(getattr(particles, name), rows, mode="clip") for name in names)
+    pt, r, z, pz = np.sqrt(px * px + py * py), np.sqrt(x * x + y * y), np.abs(z), np.abs(pz)
+    crossed = np.zeros(len(r), dtype=bool)
+    for shell in shells:
+        crossed |= (pt * (shell.half_length + z) >= pz * (shell.outer - r)) & (r < shell.outer)
+    return crossed
 
 
 def _start(particles: Particles, s: slice) -> tuple[Floats, Floats, Floats]:

@@ -25,6 +25,7 @@ from ..kernel import blocks
 from .particles import PHOTON, Particles, daughter_key, joined
 
 _POINT, _MOMENTUM = ("x", "y", "z"), ("px", "py", "pz")
+_STATE = (*_POINT, *_MOMENTUM, "time")
 _PI0 = 111
 _UNSEEN = (12, 14)
 #: Blocks of the stream: angles of the decay, of the pair inside it, of up to two neutral pions; masses of pairs.
@@ -46,21 +47,25 @@ def decay_in_flight(particles: Particles, card: Card, k0: np.uint64, k1: np.uint
     """Return the particles with `stop` where they decay, followed by what they decay to; and the kinks among them."""
     parents, daughters = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
     momenta = [np.zeros((3, 0))]
-    for kind in (310, 3122, 211, 321) if card.matter.decays else ():
-        rows, points = _decaying(particles, np.flatnonzero(np.abs(particles.pdg) == kind), kind, card, k0, k1)
-        if len(rows) == 0:
-            continue
-        stop = particles.stop.copy()
-        stop[rows] = np.sqrt(points[0] * points[0] + points[1] * points[1])
-        particles = particles._replace(stop=stop)
-        for chosen, channel in _channels(particles, rows, kind, k0, k1):
-            at = particles.take(rows[chosen])._replace(**dict(zip((*_POINT, *_MOMENTUM, "time"), points[:, chosen])))
-            parts = _daughters(at, kind, channel, k0, k1)
-            if CHARGES[kind] != 0.0 and sum(part.charge[0] != 0.0 for part in parts) == 1:
-                parents.append(rows[chosen])
-                daughters.append(len(particles.row) + np.arange(len(chosen)))
-                momenta.append(points[3:6, chosen])
-            particles = joined([particles, *parts])
+    for kinds in ((310, 3122), (211, 321)) if card.matter.decays else ():
+        made, stop, size, n = [particles], particles.stop, np.abs(particles.pdg), len(particles.row)
+        for kind in kinds:
+            rows, points = _decaying(particles, np.flatnonzero(size == kind), kind, card, k0, k1)
+            if len(rows) == 0:
+                continue
+            stop = stop.copy()
+            stop[rows] = np.sqrt(points[0] * points[0] + points[1] * points[1])
+            for chosen, channel in _channels(particles, rows, kind, k0, k1):
+                at = particles.take(rows[chosen])._replace(**dict(zip(_STATE, points[:, chosen])))
+                parts = _daughters(at, kind, channel, k0, k1)
+                if CHARGES[kind] != 0.0 and sum(part.charge[0] != 0.0 for part in parts) == 1:
+                    parents.append(rows[chosen])
+                    daughters.append(n + np.arange(len(chosen)))
+                    momenta.append(points[3:6, chosen])
+                n += sum(len(part.row) for part in parts)
+                made += parts
+        made[0] = particles._replace(stop=stop)
+        particles = joined(made)
     return particles, Kinks(np.concatenate(parents), np.concatenate(daughters), np.concatenate(momenta, axis=1))
 
 

@@ -218,7 +218,7 @@ def test_what_the_detector_sees_of_a_decay():
     on = simulate(truth, PLAIN, seed=5)
     off = simulate(truth, card_with("besiii", matter={"decays": False}), seed=5)
     assert (on.track_truth == 0).all()
-    assert (on.shower_truth == 0).all()
+    assert (on.shower_truth <= 0).all()
     assert np.isfinite(on.helix).all()
     extra = np.diff(on.track_offsets)
     assert 100 < (extra == 2).sum() < 600
