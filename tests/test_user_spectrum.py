@@ -349,7 +349,7 @@ LIMIT = ["limit", "two.csv", "-o", "new.csv", "--resolution"]
 HUNT = [*LIMIT, "0.005", "--method", "bump-hunt"]
 WIDE = ["-o", "new.csv", "--resolution", "1"]
 MISTAKES = [
-    (["limit", "two.csv", "-o", "new.csv", "--method", "paper"], "--method: allowed with --resolution only"),
+    (["limit", "two.csv", "-o", "new.csv", "--step", "0.01"], "--step: allowed with --resolution only"),
     ([*LIMIT, "0"], "resolution = 0, must be finite and > 0"),
     ([*LIMIT, "nan"], "resolution = nan, must be finite and > 0"),
     ([*LIMIT, "width"], "two.csv: no column width"),
