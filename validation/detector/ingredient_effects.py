@@ -18,7 +18,6 @@ from .bench import Bench
 from .channels import MARGINS, PROCESSES, generated, mass_deviation, selected
 from .estimators import PARTS, half_width
 from .ingredients import Ingredient, ingredients_of
-from .misidentification import deep_enough
 
 _PAIRS, _TRACKS = 160_000, 160_000
 _MASSES = (1.5, 3.4)
@@ -42,7 +41,7 @@ QUANTITIES = (
     Quantity("width_ee", "MeV", "mass of e e after the fit, central 68 %, true mass 1.9 to 2.4 GeV"),
     Quantity("mu_as_e", "%", "muons with E/p > 0.8"),
     Quantity("pi_as_e", "%", "pions with E/p > 0.8"),
-    Quantity("pi_as_mu", "%", "pions as deep in the muon counter as muons"),
+    Quantity("pi_as_mu", "%", "pions identified by the muon counter"),
     Quantity("pi_not_e", "%", "pions with P(mu) > P(e)"),
     Quantity("e_not_e", "%", "electrons with P(mu) > P(e)"),
 )
@@ -110,7 +109,7 @@ def _outcome(bench: Bench, samples: _Samples, ingredient: Ingredient) -> _Outcom
             columns[key] = _column(truth.n_events, event, flag)
         if name == "pi":
             inside = event[np.isfinite(shots.record.muc_depth[track])]
-            columns["pi_as_mu"] = _column(truth.n_events, inside, np.asarray(deep_enough(shots)[1]))
+            columns["pi_as_mu"] = _column(truth.n_events, inside, np.asarray(muon_counter_says(shots)[1]))
     return _Outcome(columns)
 
 

@@ -30,8 +30,8 @@ def checks(bench: Bench) -> list[Check]:
     ]
 
 
-def deep_enough(shots: Shots) -> tuple[Floats, Mask]:
-    """Return (true momenta, whether a muon) of the tracks that point to chambers of the muon counter."""
+def muon_counter_says(shots: Shots) -> tuple[Floats, Mask]:
+    """Return (true momenta, whether an identified muon) of the tracks that point to chambers of the muon counter."""
     event, track = shots.found()
     inside = np.isfinite(shots.record.muc_depth[track])
     return shots.true_p()[event[inside]], shots.events.muon[track[inside]]
@@ -49,7 +49,7 @@ def _muon_counter(bench: Bench) -> Result:
     edges = np.linspace(0.3, 1.7, 29)
     for name, pdg in (("muons", 13), (r"$\pi^-$", -211), (r"$\pi^+$", 211)):
         shots = bench.shoot(f"muon counter {pdg}", pdg, 4 * _N, (0.3, 1.7), (-0.6, 0.6))
-        p, identified = deep_enough(shots)
+        p, identified = muon_counter_says(shots)
         lines.append(binned(plot, name, p, identified, edges))
         if pdg != 13:
             lines.append(binned(zoom, name, p, identified, edges, 100.0))
