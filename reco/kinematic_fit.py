@@ -23,7 +23,8 @@ from ..kernel import BLOCK, blocks, kernel, stage
 #: Values of `fit_status`.
 CONVERGED, NOT_CONVERGED, NOT_APPLICABLE = 0, 1, 2
 
-#: Newton steps of all events; four meet the constraint to 1e-9 GeV^2 for every two-body event at 3.8 GeV without further radiation.
+#: Newton steps of all events; four meet the constraint to 1e-9 GeV^2 for every two-body event at 3.8 GeV without
+#: further radiation.
 ITERATIONS = 5
 #: Further steps of those that do not meet it by then, mostly events with more photons, far from the constraint.
 FURTHER_ITERATIONS = 45

@@ -18,6 +18,7 @@ from .bench import Bench
 from .channels import MARGINS, PROCESSES, generated, mass_deviation, selected
 from .estimators import PARTS, half_width
 from .ingredients import Ingredient, ingredients_of
+from .misidentification import muon_counter_says
 
 _PAIRS, _TRACKS = 160_000, 160_000
 _MASSES = (1.5, 3.4)
