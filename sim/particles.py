@@ -72,6 +72,16 @@ def joined(parts: "list[Particles]") -> Particles:
     return parts[0] if len(parts) == 1 else Particles._make(np.concatenate(column) for column in zip(*parts))
 
 
+def with_rows(particles: Particles, rows: Ints, changed: Particles) -> Particles:
+    """Return the particles with some rows in the places and with the momenta of others."""
+    if len(rows) == 0:
+        return particles
+    columns = {name: getattr(particles, name).copy() for name in ("px", "py", "pz", "x", "y", "z")}
+    for name, column in columns.items():
+        column[rows] = getattr(changed, name)
+    return particles._replace(**columns)
+
+
 @stage
 def boost_stage(lab: Laboratory, x: Floats, z: Floats, time: Floats) -> None:
     """Take momenta and energies, or places and times, from the centre of mass to the laboratory, in place."""
