@@ -15,7 +15,7 @@ from .conversion import convert_photons
 from .counters import add_delays, measure_dedx, measure_muc, measure_tof
 from .decays import decay_in_flight
 from .kinks import end_tracks, merge_kinks
-from .losses import lose_showers, lose_signals, lose_tracks, of_triggered_events, triggered_events
+from .losses import lose_showers, lose_signals, lose_tracks, of_triggered_events, triggered_anyway, triggered_events
 from .particles import MASSES, Particles, final_state, joined, species_of, truth_index, with_rows
 from .periods import by_period
 from .showers import Radiated, shower_columns
@@ -85,19 +85,21 @@ def _simulate(truth: TruthEvents, card: Card, k0: np.uint64, k1: np.uint64) -> D
     behind = end_tracks(tracks, particles, charged, kinks, merged)
     particles = joined([particles, made])
     lose_tracks(particles, charged, tracks, card, k0, k1)
-    everything = np.ones(truth.n_events, dtype=bool)
+    kept = triggered_anyway(truth.number, card, k0, k1)
     of_tracks = particles, charged, species, tracks
-    showers = shower_columns(*of_tracks, radiated, truth.number, everything, card, k0, k1)
+    showers = shower_columns(*of_tracks, radiated, truth.number, kept, card, k0, k1)
     if card.region:
         showers = lose_showers(showers, truth.number, card, k0, k1)
-    kept = triggered_events(truth.number, particles, charged, tracks, showers, card, k0, k1)
+    if card.trigger.condition:
+        kept = triggered_events(truth.number, particles, charged, tracks, showers, card, k0, k1)
+        showers = of_triggered_events(showers, kept)
     return DetectorRecord(
         number=truth.number,
         weight=truth.weight,
         event_sqrt_s=truth.event_sqrt_s,
         process=truth.process,
         **_track_columns(*of_tracks, behind, kept, card, k0, k1),
-        **of_triggered_events(showers, kept),
+        **showers,
         processes=truth.processes,
         frame="lab",
         sqrt_s=truth.sqrt_s,

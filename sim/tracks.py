@@ -216,7 +216,7 @@ def _track(
     locate_stage(p, _row(s, t.SIGNED_COS, n), _row(s, t.CHARGE, n), response.hypothesis, grid, node, fp, fc)
     interpolate_stage(table.values, node, fp, fc, factors)
     _evaluate_directly(response, n, s, direct, factors)
-    for k in range(len(response.gaps)):
+    for k in range(np.uint64(len(response.gaps))):
         sector = response.gaps[k, 0], response.gaps[k, 1], response.gaps[k, 2]
         gap_stage(true[0], true[1], true[2], response.middle_radius, bz, sector, _row(s, t.KEPT, n))
     t.draw_stage(k0, k1, event, number, s)

@@ -75,6 +75,7 @@ VECTOR = {
     regions.region_stage: (X, X, (0.0, 1.0), (0.0, 1.0), 0.5, X),
     particles.boost_stage: (LAB, X, X, X),
     particles.vertex_stage: (K, K, KEYS, np.ones(6), X, X, X),
+    conversion.reach_stage: ((X, X, X), (X, X, X), 3.0, 10.0, FLAGS),
     radiation.losses_stage: (LOST, 3.7, X, X, X, X, X),
     radiation.convolution_stage: (LOST, 3.7, X, X, X),
     hard_frame.additional_photon_stage: (3.7, 1.0, X, X, X, X, X, X, X),
