@@ -19,6 +19,7 @@ from .losses import lose_showers, lose_signals, lose_tracks, of_triggered_events
 from .particles import MASSES, Particles, final_state, joined, species_of, truth_index, with_rows
 from .periods import by_period
 from .showers import Radiated, shower_columns
+from .track_stages import gather_rows
 from .tracks import Tracks, measure_tracks
 
 Array = np.ndarray
@@ -169,4 +170,6 @@ def _track_columns(
 
 def _rows(table: Array, chosen: Array) -> Array:
     """Return rows of an (n, k) table that is stored component by component, as is the result."""
-    return np.take(table.T, chosen, axis=1, mode="clip").T
+    found = np.empty((table.shape[1], len(chosen)))
+    gather_rows(table.T, chosen, found)
+    return found.T

@@ -39,6 +39,13 @@ def gather_stage(column: Floats, rows: Ints, gathered: Floats) -> None:
 
 
 @stage
+def gather_rows(table: Floats, rows: Ints, gathered: Floats) -> None:
+    """Fill the chosen rows of several columns, shape (k, n)."""
+    for k in range(np.uint64(len(table))):
+        gather_stage(table[k], rows, gathered[k])
+
+
+@stage
 def helix_stage(s: Floats, n: int, bz: float) -> None:
     """Write the true helix and p, pt, charge * cos(theta) of the first n particles of the scratch."""
     for j in range(np.uint64(n)):
