@@ -115,6 +115,15 @@ def shift_stage(row: Ints, points: tuple[Floats, Floats, Floats], x: Floats, y: 
 
 
 @stage
+def number_stage(row: Ints, offsets: Ints, number: Ints, event: Keys, particle: Keys) -> None:
+    """Fill the number of each particle's event, and its index among the particles there."""
+    for i in range(np.uint64(row.size)):
+        j = np.uint64(row[i])
+        event[i] = np.uint64(number[j])
+        particle[i] = i - np.uint64(offsets[j])
+
+
+@stage
 def seen_stage(pdg: NDArray[np.int32], status: NDArray[np.int32], px: Floats, py: Floats, pz: Floats, seen: Bools) -> None:
     """Fill which particles may meet the detector: of status 1, no neutrinos, and not at rest."""
     for i in range(np.uint64(pdg.size)):
@@ -150,14 +159,15 @@ def final_state(truth: TruthEvents, card: Card, k0: np.uint64, k1: np.uint64) ->
     seen = np.empty(len(truth.pdg), dtype=bool)
     seen_stage(truth.pdg, truth.status, truth.px, truth.py, truth.pz, seen)
     row = np.repeat(np.arange(truth.n_events), np.diff(truth.offsets))
-    index = np.arange(len(row)) - truth.offsets[row]
+    event, index = np.empty(len(row), dtype=np.uint64), np.empty(len(row), dtype=np.uint64)
+    number_stage(row, truth.offsets, truth.number, event, index)
     final: slice | Ints = slice(None) if seen.all() else np.flatnonzero(seen)
     names = ("px", "py", "pz", "energy", "vx", "vy", "vz", "t")
     px, py, pz, energy, x, y, z, time = (np.array(getattr(truth, name)[final]) for name in names)
     particles = Particles(
         row=row[final],
-        event=truth.number.astype(np.uint64)[row[final]],
-        particle=index[final].astype(np.uint64),
+        event=event[final],
+        particle=index[final],
         pdg=truth.pdg[final],
         charge=truth.charge[final].astype(np.float64),
         px=px,

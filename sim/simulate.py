@@ -25,7 +25,7 @@ from .tracks import Tracks, measure_tracks
 Array = np.ndarray
 
 #: Events simulated together: what is known of them on the way stays in the second-level cache.
-BATCH = 4096
+BATCH = 8192
 
 
 def simulate(truth: TruthEvents, card: Card | str | Path = "besiii", *, seed: int) -> DetectorRecord:
