@@ -25,6 +25,7 @@ from ..detector.leakage import ELECTRON_SHOWER, PHOTON_SHOWER, leakage_table
 from ..geometry.card import Card
 from ..kernel import BLOCK, stage
 from .arrivals import Arrivals, Radiated, Slices, arrivals, background
+from .gather import taken
 from .particles import Particles, truth_index
 from .shower_stages import (
     accept_stage,
@@ -279,6 +280,6 @@ def _table(
     values = {**showers._asdict(), "theta": seen.theta, "phi": seen.phi}
     return {
         "shower_offsets": offsets,
-        "shower_truth": np.take(truth, order, mode="clip"),
-        **{f"shower_{name}": np.take(column, order, mode="clip") for name, column in values.items()},
+        "shower_truth": taken(truth, order),
+        **{f"shower_{name}": taken(column, order) for name, column in values.items()},
     }

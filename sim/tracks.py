@@ -17,6 +17,7 @@ from ..detector.track_table import ENTRIES, TrackTable, interpolate_stage, locat
 from ..geometry.card import Card
 from ..kernel import BLOCK, stage
 from . import track_stages as t
+from .gather import gather_stage
 from .particles import Particles
 
 _B = np.uint64(BLOCK)
@@ -161,16 +162,16 @@ def _measure(
         last = min(first + BLOCK, end)
         n, chosen = last - first, rows[first:last]
         event, number = events[:n], numbers[:n]
-        t.gather_stage(particles.event, chosen, event)
-        t.gather_stage(particles.particle, chosen, number)
-        t.gather_stage(particles.x, chosen, _row(s, t.X, n))
-        t.gather_stage(particles.y, chosen, _row(s, t.Y, n))
-        t.gather_stage(particles.z, chosen, _row(s, t.Z, n))
-        t.gather_stage(particles.px, chosen, _row(s, t.PX, n))
-        t.gather_stage(particles.py, chosen, _row(s, t.PY, n))
-        t.gather_stage(particles.pz, chosen, _row(s, t.PZ, n))
-        t.gather_stage(particles.charge, chosen, _row(s, t.CHARGE, n))
-        t.gather_stage(particles.stop, chosen, _row(s, t.STOP, n))
+        gather_stage(particles.event, chosen, event)
+        gather_stage(particles.particle, chosen, number)
+        gather_stage(particles.x, chosen, _row(s, t.X, n))
+        gather_stage(particles.y, chosen, _row(s, t.Y, n))
+        gather_stage(particles.z, chosen, _row(s, t.Z, n))
+        gather_stage(particles.px, chosen, _row(s, t.PX, n))
+        gather_stage(particles.py, chosen, _row(s, t.PY, n))
+        gather_stage(particles.pz, chosen, _row(s, t.PZ, n))
+        gather_stage(particles.charge, chosen, _row(s, t.CHARGE, n))
+        gather_stage(particles.stop, chosen, _row(s, t.STOP, n))
         own = factors[first * ENTRIES : last * ENTRIES]
         _track(response, k0, k1, event, number, n, s, direct, own)
         for k in range(_RESULTS):
@@ -248,7 +249,7 @@ def _evaluate_directly(response: Response, n: int, s: Floats, direct: Floats, fa
     for i in range(count, filled):
         chosen[i] = chosen[0]
     for target, source in _DIRECT:
-        t.gather_stage(_row(s, source, n), chosen[:filled], _row(direct, target, filled))
+        gather_stage(_row(s, source, n), chosen[:filled], _row(direct, target, filled))
     track_direct.direct_factors(direct, filled, response.surfaces, response.bz, response.scattering_scale, response.mass)
     for i in range(np.uint64(count)):
         first = chosen[i] * _ENTRIES
