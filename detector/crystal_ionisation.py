@@ -193,7 +193,7 @@ def ionisation_stage(
 
 
 @stage
-def place_stage(
+def locate_fluctuation_stage(
     kappa: Floats, beta2: Floats, g: Floats, node: Keys, f: Floats, b: Floats, h: Floats, more: Floats
 ) -> None:
     """Fill where fluctuations stand in their table, see `fluctuation_place`."""
@@ -209,7 +209,7 @@ def deviation_stage(table: Floats, node: Keys, f: Floats, b: Floats, h: Floats, 
 
 
 @stage
-def kept_stage(
+def fluctuating_stage(
     p: Floats,
     mass: Floats,
     loss: tuple[Floats, ...],
@@ -238,6 +238,6 @@ def deposit_stage(
     """Fill the deposits [GeV] of particles that do not interact, from their losses and two normals."""
     n = p.size
     node, f, b, h, deviation = np.empty(n, dtype=np.uint64), np.empty(n), np.empty(n), np.empty(n), np.empty(n)
-    place_stage(loss[2], loss[3], g1, node, f, b, h, deviation)
+    locate_fluctuation_stage(loss[2], loss[3], g1, node, f, b, h, deviation)
     deviation_stage(table, node, f, b, h, deviation)
-    kept_stage(p, mass, loss, deviation, g2, constants, deposit)
+    fluctuating_stage(p, mass, loss, deviation, g2, constants, deposit)

@@ -5,14 +5,14 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Floats, Ints
+from ..arrays import Floats, Ints, Keys
 from ..kernel import stage
 
 Number = TypeVar("Number", bound=np.generic)
 
 
 @stage
-def gather_stage(column: NDArray[Number], rows: Ints, gathered: NDArray[Number]) -> None:
+def gather_stage(column: NDArray[Number], rows: Ints | Keys, gathered: NDArray[Number]) -> None:
     """Fill the chosen rows of a column."""
     for j in range(np.uint64(rows.size)):
         gathered[j] = column[np.uint64(rows[j])]

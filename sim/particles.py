@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Bools, Keys
 from ..checks import check_finite
-from ..constants import HYPOTHESES, HYPOTHESIS_MASSES, HYPOTHESIS_PDG, MUON, PION, PROTON, C
+from ..constants import HYPOTHESIS_MASSES, HYPOTHESIS_PDG, MUON, PION, PROTON, C
 from ..event import Floats, Ints, TruthEvents
 from ..geometry.beam import Laboratory, to_laboratory
 from ..geometry.card import Card
@@ -46,6 +46,7 @@ class Particles(NamedTuple):
 
 PHOTON = 22
 _KNOWN = np.array(HYPOTHESIS_PDG, dtype=np.int64)
+_N_KNOWN = len(HYPOTHESIS_PDG)
 
 #: The bits of a `particle` key from here on tell which daughter it is, four for each generation.
 GENERATION = np.uint64(20)
@@ -124,7 +125,9 @@ def number_stage(row: Ints, offsets: Ints, number: Ints, event: Keys, particle: 
 
 
 @stage
-def seen_stage(pdg: NDArray[np.int32], status: NDArray[np.int32], px: Floats, py: Floats, pz: Floats, seen: Bools) -> None:
+def seen_stage(
+    pdg: NDArray[np.int32], status: NDArray[np.int32], px: Floats, py: Floats, pz: Floats, seen: Bools
+) -> None:
     """Fill which particles may meet the detector: of status 1, no neutrinos, and not at rest."""
     for i in range(np.uint64(pdg.size)):
         kind = abs(pdg[i])
@@ -139,7 +142,7 @@ def species_stage(pdg: NDArray[np.int32], known: Ints, species: Ints) -> None:
     for i in range(np.uint64(pdg.size)):
         size = abs(np.int64(pdg[i]))
         nearest = PROTON if size > 1000 else (MUON if size < 100 else PION)
-        for k in range(len(HYPOTHESES)):
+        for k in range(_N_KNOWN):
             nearest = k if size == known[k] else nearest
         species[i] = nearest
 

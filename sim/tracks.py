@@ -1,6 +1,7 @@
 """From charged particles to measured helices: energy loss, resolution from the layers crossed, efficiency."""
 
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -132,12 +133,12 @@ def measure_tracks(
     found, factors = np.empty(n, dtype=bool), np.empty((n, ENTRIES))
     scratch, direct = np.empty(t.ROWS * BLOCK), np.empty(track_direct.ROWS * BLOCK)
     bounds = np.searchsorted(species, np.arange(len(HYPOTHESES) + 1))
-    for hypothesis, (begin, end) in enumerate(zip(bounds[:-1], bounds[1:])):
+    for hypothesis, (begin, end) in enumerate(pairwise(bounds)):
         if begin < end:
             of_hypothesis = _response(card, hypothesis), k0, k1, particles, rows, int(begin), int(end)
             _measure(*of_hypothesis, scratch, direct, factors.reshape(-1), results, impact, found)
     true, measured, (n_hits, p, status) = results[:5].T, results[5:10].T, results[10:]
-    return Tracks(found, measured, factors, n_hits, true, p, *impact, status)
+    return Tracks(found, measured, factors, n_hits, true, p, impact[0], impact[1], impact[2], status)
 
 
 @stage
@@ -250,7 +251,9 @@ def _evaluate_directly(response: Response, n: int, s: Floats, direct: Floats, fa
         chosen[i] = chosen[0]
     for target, source in _DIRECT:
         gather_stage(_row(s, source, n), chosen[:filled], _row(direct, target, filled))
-    track_direct.direct_factors(direct, filled, response.surfaces, response.bz, response.scattering_scale, response.mass)
+    track_direct.direct_factors(
+        direct, filled, response.surfaces, response.bz, response.scattering_scale, response.mass
+    )
     for i in range(np.uint64(count)):
         first = chosen[i] * _ENTRIES
         factors[first + _ENTRIES - np.uint64(1)] = direct[_B * np.uint64(track_direct.N_HITS) + i]
