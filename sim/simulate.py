@@ -70,7 +70,7 @@ def simulate(truth: TruthEvents, card: Card | str | Path = "besiii", *, seed: in
 
 
 def _simulate(truth: TruthEvents, card: Card, k0: np.uint64, k1: np.uint64) -> DetectorRecord:
-    """Return the record of a batch of events under the constants of one card, without its seed and history."""
+    """Return the record of a batch of events under the constants of one card, with the truth's seed and history."""
     particles, kinks = decay_in_flight(final_state(truth, card, k0, k1), card, k0, k1)
     particles = convert_photons(particles, card, k0, k1)
     charged = np.flatnonzero(particles.charge != 0.0)
@@ -106,6 +106,8 @@ def _simulate(truth: TruthEvents, card: Card, k0: np.uint64, k1: np.uint64) -> D
         sqrt_s=truth.sqrt_s,
         cross_section=truth.cross_section,
         cross_section_error=truth.cross_section_error,
+        seed=truth.seed,
+        provenance=truth.provenance,
     )
 
 
