@@ -18,7 +18,6 @@ from ..detector.bremsstrahlung import (
 )
 from ..detector.material import Radiator, radiators
 from ..geometry.card import Card
-from ..kernel import blocks
 from .particles import PHOTON, Particles, daughter_key, joined
 
 _STATE = ("x", "y", "z", "px", "py", "pz")
@@ -51,12 +50,10 @@ def radiate(electrons: Particles, card: Card, k0: np.uint64, k1: np.uint64) -> t
     n = len(electrons.row)
     state = np.array([getattr(electrons, name) for name in _STATE])
     energy, limit, above, sine = electrons.energy.copy(), np.empty(n), np.empty(n), _sine(state)
-    for s in blocks(n):
-        softest_stage(energy[s], card.matter.photon_threshold, limit[s])
+    softest_stage(energy, card.matter.photon_threshold, limit)
     for number, radiator in enumerate(radiators(card)):
         paths = radiator.thickness / sine
-        for s in blocks(n):
-            hardest_stage(k0, k1, electrons.event[s], electrons.particle[s], number, paths[s], above[s])
+        hardest_stage(k0, k1, electrons.event, electrons.particle, number, paths, above)
         some = np.flatnonzero(above < limit)
         lost, depth = above[some], np.empty(len(some))
         keys = electrons.event[some], electrons.particle[some]

@@ -7,7 +7,6 @@ from ..constants import M_E
 from ..detector.conversion import conversion_stage, exit_stage, reach_stage, share_stage
 from ..detector.material import Radiator, radiators
 from ..geometry.card import Card
-from ..kernel import blocks
 from .gather import taken
 from .particles import PHOTON, Particles, daughter_key, joined
 
@@ -28,9 +27,7 @@ def convert_photons(particles: Particles, card: Card, k0: np.uint64, k1: np.uint
     for number, radiator in enumerate(shells):
         margin = np.empty(len(photons))
         shell = radiator.outer, radiator.thickness, radiator.half_length
-        for s in blocks(len(photons)):
-            start, momentum = _start(rays, s), _momentum(rays, s)
-            conversion_stage(k0, k1, rays.event[s], rays.particle[s], number, shell, start, momentum, margin[s])
+        conversion_stage(k0, k1, rays.event, rays.particle, number, shell, _start(rays), _momentum(rays), margin)
         chosen = left[margin[left] > 0.0]
         left = left[margin[left] <= 0.0]
         if len(chosen):
@@ -51,19 +48,19 @@ def _in_reach(particles: Particles, rows: Ints, shells: tuple[Radiator, ...]) ->
     return crossed
 
 
-def _start(particles: Particles, s: slice) -> tuple[Floats, Floats, Floats]:
-    return particles.x[s], particles.y[s], particles.z[s]
+def _start(particles: Particles) -> tuple[Floats, Floats, Floats]:
+    return particles.x, particles.y, particles.z
 
 
-def _momentum(particles: Particles, s: slice) -> tuple[Floats, Floats, Floats]:
-    return particles.px[s], particles.py[s], particles.pz[s]
+def _momentum(particles: Particles) -> tuple[Floats, Floats, Floats]:
+    return particles.px, particles.py, particles.pz
 
 
 def _pairs(photons: Particles, number: int, radius: float, k0: np.uint64, k1: np.uint64) -> Particles:
     """Return electron and positron of every photon, in this order."""
-    n, everything = len(photons.row), slice(None)
+    n = len(photons.row)
     at, positron = np.empty((3, n)), np.empty(n)
-    exit_stage(radius, _start(photons, everything), _momentum(photons, everything), at)
+    exit_stage(radius, _start(photons), _momentum(photons), at)
     share_stage(k0, k1, photons.event, photons.particle, number, photons.energy, positron)
     both = photons.take(np.repeat(np.arange(n), 2))
     energy = both.energy.copy()

@@ -21,7 +21,6 @@ from ..detector.decay import (
     two_body_stage,
 )
 from ..geometry.card import Card
-from ..kernel import blocks
 from .particles import PHOTON, Particles, daughter_key, joined
 
 _POINT, _MOMENTUM = ("x", "y", "z"), ("px", "py", "pz")
@@ -82,8 +81,7 @@ def _decaying(
     p += particles.pz[rows] * particles.pz[rows]
     np.sqrt(p, out=p)
     event, particle, per_momentum = particles.event[rows], particles.particle[rows], UNSTABLE[kind].ctau / MASSES[kind]
-    for s in blocks(len(rows)):
-        flight_stage(k0, k1, event[s], particle[s], per_momentum, p[s], length[s])
+    flight_stage(k0, k1, event, particle, per_momentum, p, length)
     near = np.flatnonzero(length < 2.0 * (front + end))
     rows = rows[near]
     state = np.array([getattr(particles, name)[rows] for name in _POINT + _MOMENTUM])
