@@ -7,7 +7,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..constants import HYPOTHESES
 from ..schema import SchemaError, Section, quantity, require, require_range
@@ -244,6 +244,17 @@ class Card(Section):
     silicon: tuple[SiliconLayer, ...] = ()
     region: tuple[Region, ...] = ()
     period: tuple[Period, ...] = ()
+
+    def __hash__(self) -> int:
+        # tables of a card are looked up by it, block by block, and a card has hundreds of numbers
+        if "_hash" not in self.__dict__:
+            values = tuple(getattr(self, field.name) for field in dataclasses.fields(self))
+            object.__setattr__(self, "_hash", hash(values))
+        return int(self.__dict__["_hash"])
+
+    def __getstate__(self) -> dict[str, Any]:
+        # hashes of texts differ from process to process
+        return {name: value for name, value in self.__dict__.items() if name != "_hash"}
 
     def check(self) -> None:
         """Raise SchemaError unless the periods change numbers that exist."""
