@@ -22,7 +22,7 @@ from besfast.geometry.helix import helix_at_origin
 from besfast.kernel import BLOCK, blocks
 from besfast.reco.reconstruct import reconstruct
 from besfast.rng import DEDX_STREAM, TOF_STREAM, TRACK_STREAM, key, normal2, uniform, words
-from besfast.sim import counters, tracks
+from besfast.sim import counters, track_stages
 from besfast.sim.generate import Generator
 from besfast.sim.simulate import simulate
 from timing import processor, seconds
@@ -166,7 +166,7 @@ def plain_loop() -> Any:
 def stages(event: Any, particle: Any, state: Any, mass: Any, out: Any, s: Any) -> None:
     """Do the same with the package's stages, block by block."""
     table, tofs, dedxs, emcs = track_table.track_table(CARD), tof.parameters(CARD), dedx.parameters(CARD), CRYSTALS
-    rows = s.reshape(tracks.ROWS, BLOCK)
+    rows = s.reshape(track_stages.ROWS, BLOCK)
     node, g, u = np.empty(BLOCK, dtype=np.uint64), np.empty(BLOCK), np.empty(BLOCK)
     path, sigma = np.empty(BLOCK), np.empty(BLOCK)
     factors, covariance = np.empty(16 * BLOCK), np.empty(15 * BLOCK)
@@ -175,11 +175,11 @@ def stages(event: Any, particle: Any, state: Any, mass: Any, out: Any, s: Any) -
         n = block.stop - block.start
         e, q = event[block], particle[block]
         rows[19:26, :n] = state[:, block]
-        tracks.helix_stage(s, n, CARD.field.bz)
+        track_stages.helix_stage(s, n, CARD.field.bz)
         p, signed_cosine, fp, fc = rows[17, :n], rows[27, :n], rows[30, :n], rows[31, :n]
         track_table.locate_stage(p, signed_cosine, state[6, block], 1, grid, node[:n], fp, fc)
         track_table.interpolate_stage(table.values, node[:n], fp, fc, factors)
-        tracks.draw_stage(K0, K1, e, q, s)
+        track_stages.draw_stage(K0, K1, e, q, s)
         track_table.smear_stage(factors, s, n, 1.0, CARD.mdc.tail_fraction, CARD.mdc.tail_scale)
         track_table.covariance_stage(factors, 1.0, n, covariance)
         out[:5, block], out[5:20, block] = rows[11:16, :n], covariance.reshape(15, BLOCK)[:, :n]
@@ -207,7 +207,7 @@ def against_a_plain_loop() -> tuple[float, float]:
     mass = np.full(len(muons), 0.1056583755)
     table = track_table.track_table(CARD)
     by_particle, columns = np.empty((len(muons), 25)), np.empty((25, len(muons)))
-    rows, loop, scratch = np.ascontiguousarray(state.T), plain_loop(), np.zeros(tracks.ROWS * BLOCK)
+    rows, loop, scratch = np.ascontiguousarray(state.T), plain_loop(), np.zeros(track_stages.ROWS * BLOCK)
     constants = (tof.parameters(CARD), dedx.parameters(CARD), CRYSTALS)
     grid, tail = (table.log_p_min, table.per_log_p, CARD.field.bz), CARD.mdc.tail_fraction
     slow = seconds(

@@ -38,6 +38,7 @@ class IonisationParameters(NamedTuple):
     fluctuate: float
 
 
+@lru_cache(maxsize=16)
 def ionisation_parameters(card: Card) -> IonisationParameters:
     """Return the constants of a card."""
     emc, excitation = card.emc, CAESIUM_IODIDE.excitation

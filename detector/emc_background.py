@@ -1,6 +1,7 @@
 """Clusters of beam background and noise in the calorimeter."""
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +29,7 @@ class BackgroundParameters(NamedTuple):
     time_window: float
 
 
+@lru_cache(maxsize=16)
 def background_parameters(card: Card) -> BackgroundParameters:
     """Return the constants of a card."""
     noise = card.emc.background
