@@ -3,8 +3,8 @@
 Energy and momentum give four constraints, the photon three unknowns: what remains is f = (P0 - p1 - p2)^2 = 0. The
 measured quantities are y = (phi0, kappa, tan_lambda) of both tracks with their covariance V, and with D = df/dy
     lambda = (D V D^T)^-1 (f + D (y0 - y)),   y <- y0 - V D^T lambda,   chi2 = lambda^2 (D V D^T)
-is iterated a fixed number of times (Lagrange multipliers; e.g. Avery, CBX 91-72), and some more for the few events that
-need it. Any other topology: `fits.KinematicFit`.
+is iterated a fixed number of times (Lagrange multipliers; e.g. Avery, CBX 91-72), and more often for the few events
+that need it. Any other topology: `fits.KinematicFit`.
 
 The tracks of a block stand in one flat scratch of rows of `BLOCK` numbers, so that every stage is one SIMD loop.
 """
@@ -24,19 +24,17 @@ from ..kernel import BLOCK, kernel, stage
 #: Values of `fit_status`.
 CONVERGED, NOT_CONVERGED, NOT_APPLICABLE = 0, 1, 2
 
-#: Newton steps of all events; four meet the constraint to 1e-9 GeV^2 for every two-body event at 3.8 GeV without
-#: further radiation.
-ITERATIONS = 5
-#: Further steps of those that do not meet it by then, mostly events with more photons, far from the constraint.
-FURTHER_ITERATIONS = 45
-
+#: Steps of all events; of those that are not settled by then, from the start again; and of the rest, mostly events with
+#: more photons, far from the constraint.
+STEPS = (4, 8, 50)
 #: A fit counts as converged when |missing mass^2| [GeV^2] is below this after the last step.
 TOLERANCE = 1e-9
-#: It gets no further steps below this: the constraint is met to second order in the last step, so that at 1e-9 GeV^2
-#: masses may still be 2e-5 GeV from the end.
-SETTLED = 1e-9
+#: It gets no further steps below this. The constraint is met to second order in the last step: with 1e-12 GeV^2 masses
+#: are within 2e-7 GeV of the end, with the tolerance they would be within 2e-5 GeV.
+SETTLED = 1e-12
 
 Flags = NDArray[np.bool_]
+Statuses = NDArray[np.int32]
 Results = tuple[Floats, Floats, Floats, Floats]
 
 _B = np.uint64(BLOCK)
@@ -58,10 +56,11 @@ def constraint_gradient(
     df/dp = 2 (q - missing p / energy), chained with dp/dphi0 = (-py, px, 0), dp/dkappa = -p / kappa and
     dp/dtan_lambda = (0, 0, pt).
     """
-    gx = 2.0 * (qx - missing * px / energy)
-    gy = 2.0 * (qy - missing * py / energy)
-    gz = 2.0 * (qz - missing * pz / energy)
-    return gy * px - gx * py, -(gx * px + gy * py + gz * pz) / kappa, gz / abs(kappa)
+    ratio, inverse = missing / energy, 1.0 / kappa
+    gx = 2.0 * (qx - ratio * px)
+    gy = 2.0 * (qy - ratio * py)
+    gz = 2.0 * (qz - ratio * pz)
+    return gy * px - gx * py, -(gx * px + gy * py + gz * pz) * inverse, gz * abs(inverse)
 
 
 @kernel
@@ -162,15 +161,14 @@ def load_stage(s: Floats, row: int, columns: tuple[Floats, ...], first: Keys) ->
 
 
 @stage
-def store_stage(s: Floats, events: Keys, hypothesis: int, flags: tuple[Flags, Flags], results: Results) -> None:
-    """Copy chi2, mass, angle and momenta of one hypothesis to the events of the block, and whether they are final."""
+def store_stage(s: Floats, events: Keys, hypothesis: int, status: Statuses, settled: Flags, results: Results) -> None:
+    """Copy status, chi2, mass, angle and momenta of one hypothesis to the events of the block, and which are settled."""
     chi2, mass, theta, fitted = results
-    converged, settled = flags
     h, momenta = np.uint64(hypothesis), np.uint64(6 * hypothesis)
     for j in range(np.uint64(events.size)):
         i = events[j]
         f = abs(s[_B * np.uint64(_CONSTRAINT) + j])
-        converged[i, h] = f < TOLERANCE
+        status[i, h] = CONVERGED if f < TOLERANCE else NOT_CONVERGED
         settled[i, h] = f < SETTLED
         chi2[i, h] = s[_B * np.uint64(_CHI2) + j]
         mass[i, h] = s[_B * np.uint64(_MASS) + j]
@@ -187,7 +185,8 @@ def _fit(
     hypotheses: Ints,
     steps: int,
     lab: Laboratory,
-    flags: tuple[Flags, Flags],
+    status: Statuses,
+    settled: Flags,
     results: Results,
 ) -> None:
     """Fit events of two tracks under hypotheses of their mass, block by block; places: event and its first track."""
@@ -203,7 +202,7 @@ def _fit(
             for _ in range(steps):
                 iterate_stage(s, n, masses[hypothesis], lab)
             result_stage(s, n, masses[hypothesis], lab)
-            store_stage(s, events[start:stop], hypothesis, flags, results)
+            store_stage(s, events[start:stop], hypothesis, status, settled, results)
 
 
 @stage
@@ -247,7 +246,8 @@ def fit_missing_photon(
     n_events, n_masses = len(track_offsets) - 1, len(masses)
     chi2, mass, theta = (np.empty((n_events, n_masses), order="F") for _ in range(3))
     fitted = np.empty((n_events, 6 * n_masses), order="F")
-    converged, settled = (np.zeros((n_events, n_masses), dtype=bool, order="F") for _ in range(2))
+    status = np.full((n_events, n_masses), NOT_APPLICABLE, dtype=np.int32, order="F")
+    settled = np.ones((n_events, n_masses), dtype=bool, order="F")
     pairs = np.diff(track_offsets) == 2
     events = np.flatnonzero(pairs)
     tracks = (
@@ -255,17 +255,16 @@ def fit_missing_photon(
         tuple(covariance[:, component] for component in _BLOCK_OF_COVARIANCE),
     )
     constants = np.array(masses, dtype=np.float64)
-    results, flags = (chi2, mass, theta, fitted), (converged, settled)
+    results = chi2, mass, theta, fitted
     places, hypotheses = _places(events, track_offsets), np.arange(n_masses)
-    _fit(tracks, places, constants, hypotheses, ITERATIONS, lab, flags, results)
-    # the few that need more steps of all blocks together: a loop over two or three of them would be no SIMD
-    for hypothesis in hypotheses:
-        late = events[~settled[events, hypothesis]]
-        one = hypotheses[hypothesis : hypothesis + 1]
-        _fit(tracks, _places(late, track_offsets), constants, one, ITERATIONS + FURTHER_ITERATIONS, lab, flags, results)
+    _fit(tracks, places, constants, hypotheses, STEPS[0], lab, status, settled, results)
+    # those that need more steps, of all blocks together: a loop over two or three of them would be no SIMD
+    for steps in STEPS[1:]:
+        for hypothesis in hypotheses:
+            late = np.flatnonzero(~settled[:, hypothesis])
+            one = hypotheses[hypothesis : hypothesis + 1]
+            _fit(tracks, _places(late, track_offsets), constants, one, steps, lab, status, settled, results)
     _clear(np.flatnonzero(~pairs), results)
-    status = np.where(converged, np.int32(CONVERGED), np.int32(NOT_CONVERGED))
-    status[~pairs] = NOT_APPLICABLE
     return {
         "fit_status": status,
         "fit_chi2": chi2,
