@@ -153,11 +153,13 @@ _BLOCK_OF_COVARIANCE = (2, 4, 5, 11, 12, 14)
 @stage
 def load_stage(s: Floats, row: int, columns: tuple[Floats, ...], first: Keys) -> None:
     """Copy components of both tracks of every event of the block into rows of the scratch, one track after the other."""
-    for k in range(len(columns)):
-        column, one, other = columns[k], _B * np.uint64(row + k), _B * np.uint64(row + len(columns) + k)
+    one, other = _B * np.uint64(row), _B * np.uint64(row + len(columns))
+    for column in columns:
         for j in range(np.uint64(first.size)):
             s[one + j] = column[first[j]]
             s[other + j] = column[first[j] + np.uint64(1)]
+        one += _B
+        other += _B
 
 
 @stage
@@ -168,13 +170,13 @@ def store_stage(s: Floats, events: Keys, hypothesis: int, status: Statuses, sett
     for j in range(np.uint64(events.size)):
         i = events[j]
         f = abs(s[_B * np.uint64(_CONSTRAINT) + j])
-        status[i, h] = CONVERGED if f < TOLERANCE else NOT_CONVERGED
-        settled[i, h] = f < SETTLED
-        chi2[i, h] = s[_B * np.uint64(_CHI2) + j]
-        mass[i, h] = s[_B * np.uint64(_MASS) + j]
-        theta[i, h] = s[_B * np.uint64(_THETA) + j]
+        status[h, i] = CONVERGED if f < TOLERANCE else NOT_CONVERGED
+        settled[h, i] = f < SETTLED
+        chi2[h, i] = s[_B * np.uint64(_CHI2) + j]
+        mass[h, i] = s[_B * np.uint64(_MASS) + j]
+        theta[h, i] = s[_B * np.uint64(_THETA) + j]
         for k in range(6):
-            fitted[i, momenta + np.uint64(k)] = s[_B * np.uint64(_P + k) + j]
+            fitted[momenta + np.uint64(k), i] = s[_B * np.uint64(_P + k) + j]
 
 
 @stage
@@ -209,9 +211,9 @@ def _fit(
 def _clear(events: Ints, results: Results) -> None:
     """Write NaN where nothing is fitted."""
     for result in results:
-        for k in range(result.shape[1]):
+        for row in result:
             for i in events:
-                result[i, k] = math.nan
+                row[i] = math.nan
 
 
 def _places(events: Ints, track_offsets: Ints) -> tuple[Keys, Keys]:
@@ -244,10 +246,10 @@ def fit_missing_photon(
         The `fit_*` columns of `RecoEvents`; NaN and `NOT_APPLICABLE` for events without exactly two tracks.
     """
     n_events, n_masses = len(track_offsets) - 1, len(masses)
-    chi2, mass, theta = (np.empty((n_events, n_masses), order="F") for _ in range(3))
-    fitted = np.empty((n_events, 6 * n_masses), order="F")
-    status = np.full((n_events, n_masses), NOT_APPLICABLE, dtype=np.int32, order="F")
-    settled = np.ones((n_events, n_masses), dtype=bool, order="F")
+    chi2, mass, theta = (np.empty((n_masses, n_events)) for _ in range(3))
+    fitted = np.empty((6 * n_masses, n_events))
+    status = np.full((n_masses, n_events), NOT_APPLICABLE, dtype=np.int32)
+    settled = np.ones((n_masses, n_events), dtype=bool)
     pairs = np.diff(track_offsets) == 2
     events = np.flatnonzero(pairs)
     tracks = (
@@ -261,14 +263,14 @@ def fit_missing_photon(
     # those that need more steps, of all blocks together: a loop over two or three of them would be no SIMD
     for steps in STEPS[1:]:
         for hypothesis in hypotheses:
-            late = np.flatnonzero(~settled[:, hypothesis])
+            late = np.flatnonzero(~settled[hypothesis])
             one = hypotheses[hypothesis : hypothesis + 1]
             _fit(tracks, _places(late, track_offsets), constants, one, steps, lab, status, settled, results)
     _clear(np.flatnonzero(~pairs), results)
     return {
-        "fit_status": status,
-        "fit_chi2": chi2,
-        "fit_mass": mass,
-        "fit_theta_gamma": theta,
-        "fit_momentum": fitted,
+        "fit_status": status.T,
+        "fit_chi2": chi2.T,
+        "fit_mass": mass.T,
+        "fit_theta_gamma": theta.T,
+        "fit_momentum": fitted.T,
     }

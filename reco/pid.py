@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..detector import dedx, emc, muc, tof
+from ..detector.emc_identification import emc_deviates
 from ..detector.emc_quantiles import emc_quantile_table
 from ..detector.muc_quantile import muc_curves
 from ..detector.quantile import tail_table
@@ -23,7 +24,7 @@ from ..event import KAPPA, DetectorRecord, Floats
 from ..geometry.card import Card
 from ..geometry.sections import Reconstruction
 from ..kernel import BLOCK, stage
-from .pid_systems import N_HYPOTHESES, calorimeter_stage, ionisation_stage, muon_stage, time_stage
+from .pid_systems import N_HYPOTHESES, ionisation_stage, muon_stage, time_stage
 
 _TWO_OVER_SQRT_PI = 1.1283791670955126
 _ALL = 1e6  # half a chi2 whose probability is zero, as that of anything above
@@ -129,7 +130,7 @@ def _identify(
         combine_stage(s, chi_max, start, size, total)
         energy, path_factor = measured.energy[start:stop], measured.path_factor[start:stop]
         charge = measured.charge[start:stop]
-        calorimeter_stage(p, cosine, energy, path_factor, charge, constants.showers, constants.crystals, s)
+        emc_deviates(p, energy, path_factor, cosine, charge, constants.showers, constants.crystals, s)
         combine_stage(s, chi_max, start, size, total)
         depth, residual = measured.depth[start:stop], measured.residual[start:stop]
         out = match[start:stop], fraction[start:stop]
@@ -154,7 +155,7 @@ def _deviates(measured: _Measured, constants: _Calibration, chi: Floats) -> None
         chi[1, :, start:stop] = s.reshape((N_HYPOTHESES, BLOCK))[:, :size]
         energy, path_factor = measured.energy[start:stop], measured.path_factor[start:stop]
         charge = measured.charge[start:stop]
-        calorimeter_stage(p, cosine, energy, path_factor, charge, constants.showers, constants.crystals, s)
+        emc_deviates(p, energy, path_factor, cosine, charge, constants.showers, constants.crystals, s)
         chi[2, :, start:stop] = s.reshape((N_HYPOTHESES, BLOCK))[:, :size]
         depth, residual = measured.depth[start:stop], measured.residual[start:stop]
         out = np.empty(size), np.empty(size)
