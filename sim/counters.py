@@ -182,6 +182,4 @@ def _penetrate(
         s = slice(first, min(first + BLOCK, p.size))
         keys = event[s], particle[s]
         results = depth[s], layers[s], residual[s]
-        muc.muc_stage(
-            k0, k1, keys[0], keys[1], p[s], cosine[s], phi[s], species[s], table, constants, *results
-        )
+        muc.muc_stage(k0, k1, keys[0], keys[1], p[s], cosine[s], phi[s], species[s], table, constants, *results)

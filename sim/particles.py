@@ -115,7 +115,9 @@ def shift_stage(row: Ints, points: tuple[Floats, Floats, Floats], x: Floats, y: 
 
 
 @stage
-def seen_stage(pdg: NDArray[np.int32], status: NDArray[np.int32], px: Floats, py: Floats, pz: Floats, seen: Bools) -> None:
+def seen_stage(
+    pdg: NDArray[np.int32], status: NDArray[np.int32], px: Floats, py: Floats, pz: Floats, seen: Bools
+) -> None:
     """Fill which particles may meet the detector: of status 1, no neutrinos, and not at rest."""
     for i in range(np.uint64(pdg.size)):
         kind = abs(pdg[i])

@@ -249,7 +249,9 @@ def _evaluate_directly(response: Response, n: int, s: Floats, direct: Floats, fa
         chosen[i] = chosen[0]
     for target, source in _DIRECT:
         t.gather_stage(_row(s, source, n), chosen[:filled], _row(direct, target, filled))
-    track_direct.direct_factors(direct, filled, response.surfaces, response.bz, response.scattering_scale, response.mass)
+    track_direct.direct_factors(
+        direct, filled, response.surfaces, response.bz, response.scattering_scale, response.mass
+    )
     for i in range(np.uint64(count)):
         first = chosen[i] * _ENTRIES
         factors[first + _ENTRIES - np.uint64(1)] = direct[_B * np.uint64(track_direct.N_HITS) + i]
