@@ -1,4 +1,4 @@
-"""How fast the chain is, per core: thread time, best of several, and against a plain loop over particles.
+"""How fast the chain is, per core and part: thread time, best of several, and against a plain loop over particles.
 
     python3 benchmarks/chain.py
 
@@ -7,7 +7,9 @@ dE/dx) with the same formulas, one particle after the other, and the logarithms,
 library. Both are compiled by numba with the same options; only the form differs.
 """
 
+import importlib
 import math
+import time
 import types
 from typing import Any
 
@@ -27,10 +29,25 @@ from besfast.sim.generate import Generator
 from besfast.sim.simulate import simulate
 from timing import processor, seconds
 
+# `besfast.sim.simulate` is the module, whose function has the same name
+simulation = importlib.import_module("besfast.sim.simulate")
 EVENTS = 65_536
 REPETITIONS = 7
 CARD = load_card("besiii")
 K0, K1 = key(2)
+#: What `simulate` does, in this order; the counters behind the chamber last.
+PARTS = (
+    "final_state",
+    "decay_in_flight",
+    "convert_photons",
+    "radiate",
+    "measure_tracks",
+    "shower_columns",
+    "covariances",
+    "measure_dedx",
+    "measure_tof",
+    "measure_muc",
+)
 
 
 def chain(process: str) -> dict[str, float]:
@@ -51,6 +68,34 @@ def chain(process: str) -> dict[str, float]:
         ),
     }
     return {name: 1e9 * seconds(step, REPETITIONS) / EVENTS for name, step in steps.items()}
+
+
+def shares(process: str) -> dict[str, float]:
+    """Return ns per event of the parts of the simulation, as `simulate` calls them, with everything on."""
+    truth, times = Generator(process, seed=1).events(0, EVENTS), dict.fromkeys(PARTS, 0.0)
+    originals = {name: getattr(simulation, name) for name in PARTS}
+
+    def timed(name: str) -> Any:
+        def part(*arguments: Any) -> Any:
+            start = time.thread_time()
+            result = originals[name](*arguments)
+            times[name] += time.thread_time() - start
+            return result
+
+        return part
+
+    best = dict.fromkeys(PARTS, math.inf)
+    try:
+        for name in PARTS:
+            setattr(simulation, name, timed(name))
+        for _ in range(REPETITIONS):
+            simulate(truth, CARD, seed=2)
+            best = {name: min(best[name], times[name]) for name in PARTS}
+            times.update(dict.fromkeys(PARTS, 0.0))
+    finally:
+        for name, original in originals.items():
+            setattr(simulation, name, original)
+    return {name: 1e9 * least / EVENTS for name, least in best.items()}
 
 
 # --- the plain loop -------------------------------------------------------------------------------------------------
@@ -228,6 +273,8 @@ def main() -> None:
         print(process)
         for name, ns in times.items():
             print(f"  {name:12} {ns:7.0f} ns/event  {1e3 / ns:6.2f} M events/s")
+        for name, ns in shares(process).items():
+            print(f"    simulate: {name:18} {ns:6.0f} ns/event  {100.0 * ns / times['simulate']:3.0f} %")
     slow, fast = against_a_plain_loop()
     print(f"tracks: plain loop {slow:.0f} ns/particle, stages {fast:.0f} ns/particle, ratio {slow / fast:.1f}")
 

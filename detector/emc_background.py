@@ -39,6 +39,7 @@ def background_parameters(card: Card) -> BackgroundParameters:
     )
 
 
+@lru_cache(maxsize=16)
 def poisson_limits(mean: float) -> Floats:
     """Return the cumulative Poisson probabilities of 0, 1, ... LARGEST - 1 clusters."""
     term = float(exponential(-mean))
@@ -48,6 +49,7 @@ def poisson_limits(mean: float) -> Floats:
         total += term
         limits[n] = total
         term *= mean / (n + 1)
+    limits.flags.writeable = False
     return limits
 
 

@@ -8,6 +8,7 @@ from ..detector.conversion import conversion_stage, exit_stage, reach_stage, sha
 from ..detector.material import Radiator, radiators
 from ..geometry.card import Card
 from ..kernel import blocks
+from .gather import taken
 from .particles import PHOTON, Particles, daughter_key, joined
 
 
@@ -42,10 +43,11 @@ def convert_photons(particles: Particles, card: Card, k0: np.uint64, k1: np.uint
 
 def _in_reach(particles: Particles, rows: Ints, shells: tuple[Radiator, ...]) -> Bools:
     """Return which photons may cross a shell: the others leave through its ends, or start outside."""
-    crossed, names = np.zeros(len(rows), dtype=bool), ("x", "y", "z", "px", "py", "pz")
-    state = tuple(np.take(getattr(particles, name), rows, mode="clip") for name in names)
+    crossed = np.zeros(len(rows), dtype=bool)
+    start = taken(particles.x, rows), taken(particles.y, rows), taken(particles.z, rows)
+    momentum = taken(particles.px, rows), taken(particles.py, rows), taken(particles.pz, rows)
     for shell in shells:
-        reach_stage(state[:3], state[3:], shell.outer, shell.half_length, crossed)
+        reach_stage(start, momentum, shell.outer, shell.half_length, crossed)
     return crossed
 
 

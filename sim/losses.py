@@ -118,16 +118,16 @@ def triggered_events(
     n = len(number)
     n_tracks = np.bincount(particles.row[charged[tracks.found]], minlength=n).astype(np.int64)
     row = np.repeat(np.arange(n), np.diff(showers["shower_offsets"]))
-    energy = np.bincount(row, weights=showers["shower_energy"], minlength=n)
+    energy = np.bincount(row, weights=showers["shower_energy"], minlength=n).astype(np.float64)
     return triggered(number.astype(np.uint64), n_tracks, energy, card, k0, k1)
 
 
-def of_triggered_events(showers: dict[str, NDArray[Any]], kept: Flags) -> dict[str, NDArray[Any]]:
+def of_triggered_events(showers: dict[str, NDArray[Any]], kept: Flags) -> dict[str, Any]:
     """Return the table of the showers of the events that are triggered."""
     return showers if kept.all() else _some(showers, np.repeat(kept, np.diff(showers["shower_offsets"])))
 
 
-def _some(showers: dict[str, NDArray[Any]], kept: Flags) -> dict[str, NDArray[Any]]:
+def _some(showers: dict[str, NDArray[Any]], kept: Flags) -> dict[str, Any]:
     """Return the table of some showers."""
     before = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(kept, dtype=np.int64)])
     columns = {name: column[kept] for name, column in showers.items() if name != "shower_offsets"}
@@ -144,7 +144,7 @@ def lose_tracks(particles: Particles, charged: Ints, tracks: Tracks, card: Card,
 
 def lose_showers(
     showers: dict[str, NDArray[Any]], number: Ints, card: Card, k0: np.uint64, k1: np.uint64
-) -> dict[str, NDArray[Any]]:
+) -> dict[str, Any]:
     """Return the table of the showers that are not lost in dead regions of the calorimeter."""
     offsets = showers["shower_offsets"]
     counts = np.diff(offsets)

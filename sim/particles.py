@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Bools, Keys
 from ..checks import check_finite
-from ..constants import HYPOTHESES, HYPOTHESIS_MASSES, HYPOTHESIS_PDG, MUON, PION, PROTON, C
+from ..constants import HYPOTHESIS_MASSES, HYPOTHESIS_PDG, MUON, PION, PROTON, C
 from ..event import Floats, Ints, TruthEvents
 from ..geometry.beam import Laboratory, to_laboratory
 from ..geometry.card import Card
@@ -46,6 +46,7 @@ class Particles(NamedTuple):
 
 PHOTON = 22
 _KNOWN = np.array(HYPOTHESIS_PDG, dtype=np.int64)
+_N_KNOWN = len(HYPOTHESIS_PDG)
 
 #: The bits of a `particle` key from here on tell which daughter it is, four for each generation.
 GENERATION = np.uint64(20)
@@ -115,6 +116,15 @@ def shift_stage(row: Ints, points: tuple[Floats, Floats, Floats], x: Floats, y: 
 
 
 @stage
+def number_stage(row: Ints, offsets: Ints, number: Ints, event: Keys, particle: Keys) -> None:
+    """Fill the number of each particle's event, and its index among the particles there."""
+    for i in range(np.uint64(row.size)):
+        j = np.uint64(row[i])
+        event[i] = np.uint64(number[j])
+        particle[i] = i - np.uint64(offsets[j])
+
+
+@stage
 def seen_stage(
     pdg: NDArray[np.int32], status: NDArray[np.int32], px: Floats, py: Floats, pz: Floats, seen: Bools
 ) -> None:
@@ -132,7 +142,7 @@ def species_stage(pdg: NDArray[np.int32], known: Ints, species: Ints) -> None:
     for i in range(np.uint64(pdg.size)):
         size = abs(np.int64(pdg[i]))
         nearest = PROTON if size > 1000 else (MUON if size < 100 else PION)
-        for k in range(len(HYPOTHESES)):
+        for k in range(_N_KNOWN):
             nearest = k if size == known[k] else nearest
         species[i] = nearest
 
@@ -152,14 +162,15 @@ def final_state(truth: TruthEvents, card: Card, k0: np.uint64, k1: np.uint64) ->
     seen = np.empty(len(truth.pdg), dtype=bool)
     seen_stage(truth.pdg, truth.status, truth.px, truth.py, truth.pz, seen)
     row = np.repeat(np.arange(truth.n_events), np.diff(truth.offsets))
-    index = np.arange(len(row)) - truth.offsets[row]
+    event, index = np.empty(len(row), dtype=np.uint64), np.empty(len(row), dtype=np.uint64)
+    number_stage(row, truth.offsets, truth.number, event, index)
     final: slice | Ints = slice(None) if seen.all() else np.flatnonzero(seen)
     names = ("px", "py", "pz", "energy", "vx", "vy", "vz", "t")
     px, py, pz, energy, x, y, z, time = (np.array(getattr(truth, name)[final]) for name in names)
     particles = Particles(
         row=row[final],
-        event=truth.number.astype(np.uint64)[row[final]],
-        particle=index[final].astype(np.uint64),
+        event=event[final],
+        particle=index[final],
         pdg=truth.pdg[final],
         charge=truth.charge[final].astype(np.float64),
         px=px,

@@ -14,18 +14,18 @@ from .bremsstrahlung import radiate
 from .conversion import convert_photons
 from .counters import add_delays, measure_dedx, measure_muc, measure_tof
 from .decays import decay_in_flight
+from .gather import gather_rows, taken
 from .kinks import end_tracks, merge_kinks
 from .losses import lose_showers, lose_signals, lose_tracks, of_triggered_events, triggered_anyway, triggered_events
 from .particles import MASSES, Particles, final_state, joined, species_of, truth_index, with_rows
 from .periods import by_period
 from .showers import Radiated, shower_columns
-from .track_stages import gather_rows
 from .tracks import Tracks, measure_tracks
 
 Array = np.ndarray
 
 #: Events simulated together: what is known of them on the way stays in the second-level cache.
-BATCH = 4096
+BATCH = 8192
 
 
 def simulate(truth: TruthEvents, card: Card | str | Path = "besiii", *, seed: int) -> DetectorRecord:
@@ -70,7 +70,7 @@ def simulate(truth: TruthEvents, card: Card | str | Path = "besiii", *, seed: in
 
 
 def _simulate(truth: TruthEvents, card: Card, k0: np.uint64, k1: np.uint64) -> DetectorRecord:
-    """Return the record of a batch of events under the constants of one card, without its seed and history."""
+    """Return the record of a batch of events under the constants of one card, with the truth's seed and history."""
     particles, kinks = decay_in_flight(final_state(truth, card, k0, k1), card, k0, k1)
     particles = convert_photons(particles, card, k0, k1)
     charged = np.flatnonzero(particles.charge != 0.0)
@@ -106,12 +106,14 @@ def _simulate(truth: TruthEvents, card: Card, k0: np.uint64, k1: np.uint64) -> D
         sqrt_s=truth.sqrt_s,
         cross_section=truth.cross_section,
         cross_section_error=truth.cross_section_error,
+        seed=truth.seed,
+        provenance=truth.provenance,
     )
 
 
 def _event_order(particles: Particles, rows: Array) -> Array:
     """Return the order of rows by event, and as they stand inside it: what the detector made comes last."""
-    return np.argsort(particles.row[rows] * len(particles.row) + rows, kind="stable")
+    return np.argsort(taken(particles.row, rows) * len(particles.row) + rows, kind="stable")
 
 
 def _offsets(row: Array, n_events: int) -> Array:
@@ -131,25 +133,25 @@ def _track_columns(
     k1: np.uint64,
 ) -> dict[str, Array]:
     """Return the track table: the tracks found in triggered events, with what the counters saw of them."""
-    chosen = np.flatnonzero(tracks.found & triggered[particles.row[charged]])
+    chosen = np.flatnonzero(tracks.found & taken(triggered, taken(particles.row, charged)))
     chosen = chosen[_event_order(particles, charged[chosen])]
-    rows = charged[chosen]
-    event, particle = particles.event[rows], particles.particle[rows]
-    mass, p = MASSES[species[chosen]], tracks.p[chosen]
+    rows = taken(charged, chosen)
+    event, particle = taken(particles.event, rows), taken(particles.particle, rows)
+    mass, p, n_hits = taken(MASSES, taken(species, chosen)), taken(tracks.p, chosen), taken(tracks.n_hits, chosen)
     helix, true_helix = _rows(tracks.helix, chosen), _rows(tracks.true_helix, chosen)
     sine = np.minimum(1.0 / np.abs(true_helix[:, KAPPA]) / p, 1.0)
-    n_hits = tracks.n_hits[chosen]
     time, path, sigma = measure_tof(event, particle, mass, p, true_helix, helix, card, k0, k1)
-    outer = behind[chosen]
     add_delays(particles, rows, mass, card.field.bz, time)
-    gone = np.flatnonzero((particles.stop[rows] < card.tof.barrel.radius) & (outer == chosen))
+    outer = taken(behind, chosen)
+    gone = np.flatnonzero((taken(particles.stop, rows) < card.tof.barrel.radius) & (outer == chosen))
     time[gone] = path[gone] = sigma[gone] = np.nan
-    px, py, pz = (column[charged[outer]] for column in (particles.px, particles.py, particles.pz))
+    leaving = taken(charged, outer)
+    px, py, pz = (taken(column, leaving) for column in (particles.px, particles.py, particles.pz))
     cosine = pz / np.sqrt(px * px + py * py + pz * pz)
-    kinds, phi = species[outer].astype(np.uint64), tracks.impact_phi[outer]
-    depth, layers, residual = measure_muc(event, particle, kinds, tracks.p[outer], cosine, phi, card, k0, k1)
+    kinds, phi = taken(species, outer).astype(np.uint64), taken(tracks.impact_phi, outer)
+    depth, layers, residual = measure_muc(event, particle, kinds, taken(tracks.p, outer), cosine, phi, card, k0, k1)
     columns = {
-        "track_offsets": _offsets(particles.row[rows], len(triggered)),
+        "track_offsets": _offsets(taken(particles.row, rows), len(triggered)),
         "track_truth": truth_index(particle),
         "helix": helix,
         "covariance": covariances(tracks.factors, chosen, card.mdc.covariance_scale),
@@ -160,7 +162,7 @@ def _track_columns(
         "tof_sigma": sigma,
         "muc_depth": depth,
         "muc_layers": layers.astype(np.int32),
-        "track_status": tracks.status[chosen].astype(np.int32),
+        "track_status": taken(tracks.status, chosen).astype(np.int32),
         "muc_residual": residual,
     }
     if card.region:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..arrays import Bools, Floats, Ints, Keys
+from ..arrays import Bools, Floats, Keys
 from ..constants import ALPHA_T
 from ..detector.track_efficiency import TrackEfficiency, drawn_hits, found_probability
 from ..detector.track_table import ENTRIES, P_MIN
@@ -29,20 +29,6 @@ CURLS, DISPLACED, ENDS, STAND_IN = 1.0, 2.0, 4.0, 8.0
 #: A track from closer than this to the beam line, and to the origin along it [cm], has the covariance of one from the
 #: origin: to 1 % of its errors.
 NEAR_AXIS, NEAR_ORIGIN = 0.5, 5.0
-
-
-@stage
-def gather_stage(column: Floats, rows: Ints, gathered: Floats) -> None:
-    """Fill the chosen rows of a column."""
-    for j in range(np.uint64(rows.size)):
-        gathered[j] = column[np.uint64(rows[j])]
-
-
-@stage
-def gather_rows(table: Floats, rows: Ints, gathered: Floats) -> None:
-    """Fill the chosen rows of several columns, shape (k, n)."""
-    for k in range(np.uint64(len(table))):
-        gather_stage(table[k], rows, gathered[k])
 
 
 @stage

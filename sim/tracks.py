@@ -1,6 +1,7 @@
 """From charged particles to measured helices: energy loss, resolution from the layers crossed, efficiency."""
 
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from ..detector.track_table import ENTRIES, TrackTable, interpolate_stage, locat
 from ..geometry.card import Card
 from ..kernel import BLOCK, stage
 from . import track_stages as t
+from .gather import gather_stage
 from .particles import Particles
 
 _B = np.uint64(BLOCK)
@@ -131,12 +133,12 @@ def measure_tracks(
     found, factors = np.empty(n, dtype=bool), np.empty((n, ENTRIES))
     scratch, direct = np.empty(t.ROWS * BLOCK), np.empty(track_direct.ROWS * BLOCK)
     bounds = np.searchsorted(species, np.arange(len(HYPOTHESES) + 1))
-    for hypothesis, (begin, end) in enumerate(zip(bounds[:-1], bounds[1:])):
+    for hypothesis, (begin, end) in enumerate(pairwise(bounds)):
         if begin < end:
             of_hypothesis = _response(card, hypothesis), k0, k1, particles, rows, int(begin), int(end)
             _measure(*of_hypothesis, scratch, direct, factors.reshape(-1), results, impact, found)
     true, measured, (n_hits, p, status) = results[:5].T, results[5:10].T, results[10:]
-    return Tracks(found, measured, factors, n_hits, true, p, *impact, status)
+    return Tracks(found, measured, factors, n_hits, true, p, impact[0], impact[1], impact[2], status)
 
 
 @stage
@@ -161,16 +163,16 @@ def _measure(
         last = min(first + BLOCK, end)
         n, chosen = last - first, rows[first:last]
         event, number = events[:n], numbers[:n]
-        t.gather_stage(particles.event, chosen, event)
-        t.gather_stage(particles.particle, chosen, number)
-        t.gather_stage(particles.x, chosen, _row(s, t.X, n))
-        t.gather_stage(particles.y, chosen, _row(s, t.Y, n))
-        t.gather_stage(particles.z, chosen, _row(s, t.Z, n))
-        t.gather_stage(particles.px, chosen, _row(s, t.PX, n))
-        t.gather_stage(particles.py, chosen, _row(s, t.PY, n))
-        t.gather_stage(particles.pz, chosen, _row(s, t.PZ, n))
-        t.gather_stage(particles.charge, chosen, _row(s, t.CHARGE, n))
-        t.gather_stage(particles.stop, chosen, _row(s, t.STOP, n))
+        gather_stage(particles.event, chosen, event)
+        gather_stage(particles.particle, chosen, number)
+        gather_stage(particles.x, chosen, _row(s, t.X, n))
+        gather_stage(particles.y, chosen, _row(s, t.Y, n))
+        gather_stage(particles.z, chosen, _row(s, t.Z, n))
+        gather_stage(particles.px, chosen, _row(s, t.PX, n))
+        gather_stage(particles.py, chosen, _row(s, t.PY, n))
+        gather_stage(particles.pz, chosen, _row(s, t.PZ, n))
+        gather_stage(particles.charge, chosen, _row(s, t.CHARGE, n))
+        gather_stage(particles.stop, chosen, _row(s, t.STOP, n))
         own = factors[first * ENTRIES : last * ENTRIES]
         _track(response, k0, k1, event, number, n, s, direct, own)
         for k in range(_RESULTS):
@@ -248,7 +250,7 @@ def _evaluate_directly(response: Response, n: int, s: Floats, direct: Floats, fa
     for i in range(count, filled):
         chosen[i] = chosen[0]
     for target, source in _DIRECT:
-        t.gather_stage(_row(s, source, n), chosen[:filled], _row(direct, target, filled))
+        gather_stage(_row(s, source, n), chosen[:filled], _row(direct, target, filled))
     track_direct.direct_factors(
         direct, filled, response.surfaces, response.bz, response.scattering_scale, response.mass
     )

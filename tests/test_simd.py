@@ -117,6 +117,8 @@ VECTOR = {
     emc_response.smear_stage: (X, X, X, X, X, EMC, X),
     emc.shower_sigma_stage: (X, X, EMC, X, X, X),
     crystal_ionisation.ionisation_stage: (X, X, X, MIP, FOUR),
+    crystal_ionisation.locate_fluctuation_stage: (X, X, X, KEYS, X, X, X, X),
+    crystal_ionisation.fluctuating_stage: (X, X, FOUR, X, X, MIP, X),
     emc_shape.shape_stage: (KINDS, X, X, SHAPES, X, X),
     emc_background.background_stage: (K, K, KEYS, KEYS, NOISE, EMC, X, X, X, X),
     emc_background.angle_stage: (X, X),
@@ -154,7 +156,7 @@ VECTOR = {
 #: Stages that read a table at a computed place: the compiler cannot know that their results do not overlap with it.
 GATHERS = {
     emc_response.contained_stage: (X, X, X, 1, leakage.leakage_table(CARD.emc), EMC, X, X),
-    crystal_ionisation.deposit_stage: (X, X, FOUR, X, X, crystal_ionisation.vavilov_table(), MIP, X),
+    crystal_ionisation.deviation_stage: (crystal_ionisation.vavilov_table(), KEYS, X, X, X, X),
     deposit.hadron_stage: (
         *(X, X, KINDS, X, FOUR, FOUR, deposit.hadron_kinds(CARD.emc.hadron)),
         *(deposit.hadron_table(CARD.emc.hadron), DEPOSIT, MIP, X, KINDS),
