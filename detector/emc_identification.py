@@ -7,10 +7,10 @@ import math
 
 import numpy as np
 
-from ..arrays import Floats
-from ..constants import ELECTRON, MUON
+from ..arrays import Floats, Keys
+from ..constants import MUON
 from ..elementary import log, split_index
-from ..kernel import kernel, stage
+from ..kernel import BLOCK, kernel, stage
 from .emc import EmcParameters, energy_sigma
 
 #: Momenta of the table: LOWEST 2^(k / 6) GeV; coordinates of the energy: N_NODES of them in [0, 1].
@@ -21,8 +21,11 @@ N_KINDS = 9
 _LN_LOWEST = -2.302585092994046  # of LOWEST
 #: Standard deviations at which the coordinate of electrons is halfway to its ends.
 SCALE = 6.0
-_MODES = N_KINDS * N_MOMENTA * N_NODES
-_ONE, _ROW, _KIND = np.uint64(1), np.uint64(N_NODES), np.uint64(N_MOMENTA * N_NODES)
+#: Hypotheses whose showers are compared with the loss by ionisation: muons to protons.
+_DEPOSITS = 4
+_LOSSES = N_KINDS * N_MOMENTA * N_NODES
+_B = np.uint64(BLOCK)
+_ZERO, _ONE, _ROW, _KIND = np.uint64(0), np.uint64(1), np.uint64(N_NODES), np.uint64(N_MOMENTA * N_NODES)
 
 
 @kernel
@@ -45,58 +48,106 @@ def momentum_node(p: float) -> tuple[np.uint64, float]:
 
 
 @kernel
-def emc_deviate(
-    p: float,
-    energy: float,
-    path_factor: float,
-    cosine: float,
-    charge: float,
-    hypothesis: np.uint64,
-    table: Floats,
-    constants: EmcParameters,
-) -> float:
-    """Return the normal deviate of a shower's energy under a hypothesis; NaN without a shower."""
-    i, f = momentum_node(p)
-    is_electron = hypothesis == np.uint64(ELECTRON)
-    is_muon = hypothesis == np.uint64(MUON)
-    endcap = abs(cosine) > (constants.forward.cos_max if cosine > 0.0 else constants.backward.cos_max)
-    negative = np.uint64(1) if charge < 0.0 else np.uint64(0)
-    hadron = np.uint64(2) * hypothesis - np.uint64(1) + negative
-    lepton = np.uint64(2) if is_muon else (np.uint64(1) if endcap else np.uint64(0))
-    kind = lepton if is_electron | is_muon else hadron
-    seen = min(energy, 1e6) if energy == energy else 0.0
-    node = np.uint64(_MODES) + hypothesis * np.uint64(N_MOMENTA) + i
-    mode: float = table[node] + f * (table[node + _ONE] - table[node])
-    kinetic_node = node + np.uint64(5 * N_MOMENTA)
-    kinetic: float = table[kinetic_node] + f * (table[kinetic_node + _ONE] - table[kinetic_node])
-    least = path_factor if path_factor == path_factor else 1.0
-    deposit_coordinate = coordinate_of_deposit(seen, min(mode * least, kinetic))
-    electron_coordinate = coordinate_of_electron(seen, p, energy_sigma(p, cosine, constants))
-    x = electron_coordinate if is_electron else deposit_coordinate
-    j, h = split_index(min(max(x, 0.0), 1.0) * (N_NODES - 1.001))
-    place = kind * _KIND + i * _ROW + j
-    low: float = table[place] + h * (table[place + _ONE] - table[place])
-    place = place + _ROW
-    high: float = table[place] + h * (table[place + _ONE] - table[place])
-    return low + f * (high - low) if energy == energy else math.nan
+def energy_node(x: float) -> tuple[np.uint64, float]:
+    """Return place and fraction of a coordinate of the energy among those of the table."""
+    return split_index(min(max(x, 0.0), 1.0) * (N_NODES - 1.001))
+
+
+@kernel
+def deposited(energy: float) -> float:
+    """Return the energy of a shower, 0 without one."""
+    return min(energy, 1e6) if energy == energy else 0.0
 
 
 @stage
-def emc_deviate_stage(
+def electron_stage(
+    p: Floats,
+    energy: Floats,
+    cosine: Floats,
+    constants: EmcParameters,
+    node: Keys,
+    between: Floats,
+    place: Keys,
+    weight: Floats,
+) -> None:
+    """Fill where tracks stand among the momenta of the table, and where their showers do among those of electrons."""
+    for i in range(np.uint64(p.size)):
+        k, between[i] = momentum_node(p[i])
+        endcap = abs(cosine[i]) > (constants.forward.cos_max if cosine[i] > 0.0 else constants.backward.cos_max)
+        x = coordinate_of_electron(deposited(energy[i]), p[i], energy_sigma(p[i], cosine[i], constants))
+        j, weight[i] = energy_node(x)
+        place[i] = (_KIND if endcap else _ZERO) + k * _ROW + j
+        node[i] = k
+
+
+@stage
+def loss_stage(path_factor: Floats, node: Keys, between: Floats, table: Floats, s: Floats) -> None:
+    """Fill the most probable loss by ionisation of muons to protons, at most their kinetic energy: rows 1 to 4."""
+    for i in range(np.uint64(node.size)):
+        f, at = between[i], np.uint64(_LOSSES) + np.uint64(2 * _DEPOSITS) * node[i]
+        least = path_factor[i] if path_factor[i] == path_factor[i] else 1.0
+        for k in range(np.uint64(_DEPOSITS)):
+            m = at + k
+            mode = table[m] + f * (table[m + np.uint64(2 * _DEPOSITS)] - table[m])
+            m = m + np.uint64(_DEPOSITS)
+            kinetic = table[m] + f * (table[m + np.uint64(2 * _DEPOSITS)] - table[m])
+            s[(k + _ONE) * _B + i] = min(mode * least, kinetic)
+
+
+@stage
+def deposit_stage(
+    energy: Floats,
+    mode: Floats,
+    charge: Floats,
+    node: Keys,
+    hypothesis: int,
+    place: Keys,
+    weight: Floats,
+) -> None:
+    """Fill where showers stand in the table of muons or of the hadrons of their charge."""
+    first = np.uint64(2 if hypothesis == MUON else 2 * hypothesis - 1)
+    negative = _ZERO if hypothesis == MUON else _ONE
+    for i in range(np.uint64(energy.size)):
+        j, weight[i] = energy_node(coordinate_of_deposit(deposited(energy[i]), mode[i]))
+        kind = first + (negative if charge[i] < 0.0 else _ZERO)
+        place[i] = kind * _KIND + node[i] * _ROW + j
+
+
+@stage
+def look_up_stage(energy: Floats, place: Keys, weight: Floats, between: Floats, table: Floats, chi: Floats) -> None:
+    """Fill the deviates between four nodes of the table; NaN without a shower."""
+    for i in range(np.uint64(energy.size)):
+        k = place[i]
+        low = table[k] + weight[i] * (table[k + _ONE] - table[k])
+        k = k + _ROW
+        high = table[k] + weight[i] * (table[k + _ONE] - table[k])
+        value = low + between[i] * (high - low)
+        chi[i] = value if energy[i] == energy[i] else math.nan
+
+
+@stage
+def emc_deviates(
     p: Floats,
     energy: Floats,
     path_factor: Floats,
     cosine: Floats,
     charge: Floats,
-    hypothesis: np.uint64,
     table: Floats,
     constants: EmcParameters,
-    chi: Floats,
+    s: Floats,
 ) -> None:
-    """Fill the normal deviates of showers of tracks under one hypothesis; NaN without a matched shower.
+    """Fill the normal deviates of showers of tracks under all hypotheses, rows of `BLOCK`; NaN without a shower.
 
-    Momenta and energies [GeV], path in the crystals per depth, cos(theta), and the sign of the charge of the tracks;
-    `table` is that of `emc_quantile_table`.
+    Momenta and energies [GeV], path in the crystals per depth, cos(theta), and the sign of the charge of at most
+    `BLOCK` tracks; `table` is that of `emc_quantile_table`.
     """
-    for i in range(np.uint64(p.size)):
-        chi[i] = emc_deviate(p[i], energy[i], path_factor[i], cosine[i], charge[i], hypothesis, table, constants)
+    n = p.size
+    node, place = np.empty(n, dtype=np.uint64), np.empty(n, dtype=np.uint64)
+    between, weight = np.empty(n), np.empty(n)
+    electron_stage(p, energy, cosine, constants, node, between, place, weight)
+    look_up_stage(energy, place, weight, between, table, s[:n])
+    loss_stage(path_factor, node, between, table, s)
+    for hypothesis in range(MUON, MUON + _DEPOSITS):
+        row = s[hypothesis * BLOCK : hypothesis * BLOCK + n]
+        deposit_stage(energy, row, charge, node, hypothesis, place, weight)
+        look_up_stage(energy, place, weight, between, table, row)

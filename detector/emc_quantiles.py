@@ -127,10 +127,10 @@ class _Model:
 
 @lru_cache(maxsize=8)
 def emc_quantile_table(card: Card) -> Floats:
-    """Return the flat table that `emc_deviate` reads.
+    """Return the flat table that `emc_deviates` reads.
 
-    Deviates [kind][momentum][coordinate]; then by hypothesis and momentum the most probable loss by ionisation along
-    the depth, and the kinetic energy.
+    Deviates [kind][momentum][coordinate]; then [momentum][hypothesis but electron] the most probable loss by ionisation
+    along the depth, beside the same of the kinetic energy.
     """
     model = _Model(card)
     momenta = LOWEST * exponential(np.arange(N_MOMENTA) / PER_LN)
@@ -156,7 +156,8 @@ def emc_quantile_table(card: Card) -> Floats:
             mass = HYPOTHESIS_MASSES[h]
             energy = model.muons(p, mass) if kind == 2 else model.hadrons(p, mass, kind - 3)
             table[kind, i] = _deviates(energy / (energy + modes[h, i]), of_deposits)
-    flat = np.concatenate([table.ravel(), modes.ravel(), kinetic.ravel()])
+    losses_of_momenta = np.concatenate([modes[MUON:], kinetic[MUON:]]).T
+    flat = np.concatenate([table.ravel(), losses_of_momenta.ravel()])
     flat.flags.writeable = False
     return flat
 

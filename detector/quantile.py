@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from ..arrays import Floats
+from ..arrays import Floats, Keys
 from ..elementary import erfc, log, split_index
 from ..kernel import kernel, stage
 
@@ -50,12 +50,27 @@ def tail_table(fraction: float, scale: float) -> Floats:
 
 
 @stage
-def tail_stage(table: Floats, chi: Floats) -> None:
-    """Replace deviates of the core by normal deviates of the whole distribution; straight on beyond the table."""
+def tail_place_stage(chi: Floats, node: Keys, between: Floats) -> None:
+    """Fill where deviates stand in the table, and replace them by how far they are beyond its ends."""
     last = (_NODES - 1) / _PER_UNIT + _FIRST
     for i in range(np.uint64(chi.size)):
         low_end = chi[i] if chi[i] > _FIRST else _FIRST  # also where it is NaN
         inside = min(low_end, last - 1e-9)
-        node, f = split_index((inside - _FIRST) * _PER_UNIT)
-        low = table[node]
-        chi[i] = low + f * (table[node + np.uint64(1)] - low) + (chi[i] - inside)
+        node[i], between[i] = split_index((inside - _FIRST) * _PER_UNIT)
+        chi[i] = chi[i] - inside
+
+
+@stage
+def tail_value_stage(table: Floats, node: Keys, between: Floats, chi: Floats) -> None:
+    """Add the deviates of the table."""
+    for i in range(np.uint64(chi.size)):
+        low = table[node[i]]
+        chi[i] = low + between[i] * (table[node[i] + np.uint64(1)] - low) + chi[i]
+
+
+@stage
+def tail_stage(table: Floats, chi: Floats) -> None:
+    """Replace deviates of the core by normal deviates of the whole distribution; straight on beyond the table."""
+    node, between = np.empty(chi.size, dtype=np.uint64), np.empty(chi.size)
+    tail_place_stage(chi, node, between)
+    tail_value_stage(table, node, between, chi)

@@ -245,17 +245,17 @@ class Card(Section):
     region: tuple[Region, ...] = ()
     period: tuple[Period, ...] = ()
 
-    def check(self) -> None:
-        """Raise SchemaError unless the periods change numbers that exist."""
-        check_periods(self, self.period)
-
     def __hash__(self) -> int:
-        """Return the hash of all values, kept once computed: what is derived from a card is looked up by it."""
+        # tables of a card are looked up by it, block by block, and a card has hundreds of numbers
         if "_hash" not in self.__dict__:
             values = tuple(getattr(self, field.name) for field in dataclasses.fields(self))
             object.__setattr__(self, "_hash", hash(values))
         return int(self.__dict__["_hash"])
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what is pickled: not the hash, which is another one in each process."""
+        # hashes of texts differ from process to process
         return {name: value for name, value in self.__dict__.items() if name != "_hash"}
+
+    def check(self) -> None:
+        """Raise SchemaError unless the periods change numbers that exist."""
+        check_periods(self, self.period)

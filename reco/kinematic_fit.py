@@ -3,8 +3,8 @@
 Energy and momentum give four constraints, the photon three unknowns: what remains is f = (P0 - p1 - p2)^2 = 0. The
 measured quantities are y = (phi0, kappa, tan_lambda) of both tracks with their covariance V, and with D = df/dy
     lambda = (D V D^T)^-1 (f + D (y0 - y)),   y <- y0 - V D^T lambda,   chi2 = lambda^2 (D V D^T)
-is iterated a fixed number of times (Lagrange multipliers; e.g. Avery, CBX 91-72), and some more for the few events that
-need it. Any other topology: `fits.KinematicFit`.
+is iterated a fixed number of times (Lagrange multipliers; e.g. Avery, CBX 91-72), and more often for the few events
+that need it. Any other topology: `fits.KinematicFit`.
 
 The tracks of a block stand in one flat scratch of rows of `BLOCK` numbers, so that every stage is one SIMD loop.
 """
@@ -15,24 +15,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Keys
 from ..event import KAPPA, PHI0, TAN_LAMBDA, Floats, Ints
 from ..geometry.beam import Laboratory, polar_angle_cm
 from ..geometry.helix import momentum
-from ..kernel import BLOCK, blocks, kernel, stage
+from ..kernel import BLOCK, kernel, stage
 
 #: Values of `fit_status`.
 CONVERGED, NOT_CONVERGED, NOT_APPLICABLE = 0, 1, 2
 
-#: Newton steps of all events; four meet the constraint to 1e-9 GeV^2 for every two-body event at 3.8 GeV without
-#: further radiation.
-ITERATIONS = 5
-#: Further steps of those that do not meet it by then, mostly events with more photons, far from the constraint.
-FURTHER_ITERATIONS = 45
-
+#: Steps of all events; of those that are not settled by then, from the start again; and of the rest, mostly events with
+#: more photons, far from the constraint.
+STEPS = (4, 8, 50)
 #: A fit counts as converged when |missing mass^2| [GeV^2] is below this after the last step.
 TOLERANCE = 1e-9
+#: It gets no further steps below this. The constraint is met to second order in the last step: with 1e-12 GeV^2 masses
+#: are within 2e-7 GeV of the end, with the tolerance they would be within 2e-5 GeV.
+SETTLED = 1e-12
+
+Flags = NDArray[np.bool_]
+Statuses = NDArray[np.int32]
+Results = tuple[Floats, Floats, Floats, Floats]
 
 _B = np.uint64(BLOCK)
+_INDEX = np.uint64  # unsigned, so that no index is looked at for its sign
 
 
 # rows of the scratch: for each track the fitted and the measured (phi0, kappa, tan_lambda) and six covariances
@@ -50,10 +56,11 @@ def constraint_gradient(
     df/dp = 2 (q - missing p / energy), chained with dp/dphi0 = (-py, px, 0), dp/dkappa = -p / kappa and
     dp/dtan_lambda = (0, 0, pt).
     """
-    gx = 2.0 * (qx - missing * px / energy)
-    gy = 2.0 * (qy - missing * py / energy)
-    gz = 2.0 * (qz - missing * pz / energy)
-    return gy * px - gx * py, -(gx * px + gy * py + gz * pz) / kappa, gz / abs(kappa)
+    ratio, inverse = missing / energy, 1.0 / kappa
+    gx = 2.0 * (qx - ratio * px)
+    gy = 2.0 * (qy - ratio * py)
+    gz = 2.0 * (qz - ratio * pz)
+    return gy * px - gx * py, -(gx * px + gy * py + gz * pz) * inverse, gz * abs(inverse)
 
 
 @kernel
@@ -144,49 +151,74 @@ _BLOCK_OF_COVARIANCE = (2, 4, 5, 11, 12, 14)
 
 
 @stage
-def _load(s: Floats, row: int, column: Floats, first: Ints, track: int) -> None:
-    """Copy one component of track 0 or 1 of every event of the block into a row of the scratch."""
-    start = _B * np.uint64(row)
-    for j in range(np.uint64(first.size)):
-        s[start + j] = column[first[j] + track]
+def load_stage(s: Floats, row: int, columns: tuple[Floats, ...], first: Keys) -> None:
+    """Copy components of both tracks of every event of the block into rows of the scratch, one track after the other."""
+    one, other = _B * np.uint64(row), _B * np.uint64(row + len(columns))
+    for column in columns:
+        for j in range(np.uint64(first.size)):
+            s[one + j] = column[first[j]]
+            s[other + j] = column[first[j] + np.uint64(1)]
+        one += _B
+        other += _B
 
 
 @stage
-def _store(
-    s: Floats, events: Ints, hypothesis: int, status: NDArray[np.int32], results: tuple[Floats, Floats, Floats, Floats]
-) -> None:
-    """Copy status, chi2, mass, angle and momenta of one hypothesis to the events of the block."""
+def store_stage(s: Floats, events: Keys, hypothesis: int, status: Statuses, settled: Flags, results: Results) -> None:
+    """Copy status, chi2, mass, angle and momenta of one hypothesis to the events of the block, and which are settled."""
     chi2, mass, theta, fitted = results
+    h, momenta = np.uint64(hypothesis), np.uint64(6 * hypothesis)
     for j in range(np.uint64(events.size)):
         i = events[j]
-        f = s[_B * np.uint64(_CONSTRAINT) + j]
-        status[i, hypothesis] = CONVERGED if abs(f) < TOLERANCE else NOT_CONVERGED
-        chi2[i, hypothesis] = s[_B * np.uint64(_CHI2) + j]
-        mass[i, hypothesis] = s[_B * np.uint64(_MASS) + j]
-        theta[i, hypothesis] = s[_B * np.uint64(_THETA) + j]
+        f = abs(s[_B * np.uint64(_CONSTRAINT) + j])
+        status[h, i] = CONVERGED if f < TOLERANCE else NOT_CONVERGED
+        settled[h, i] = f < SETTLED
+        chi2[h, i] = s[_B * np.uint64(_CHI2) + j]
+        mass[h, i] = s[_B * np.uint64(_MASS) + j]
+        theta[h, i] = s[_B * np.uint64(_THETA) + j]
         for k in range(6):
-            fitted[i, 6 * hypothesis + k] = s[_B * np.uint64(_P + k) + j]
+            fitted[momenta + np.uint64(k), i] = s[_B * np.uint64(_P + k) + j]
 
 
-def _continue(s: Floats, rest: Floats, n: int, mass: float, lab: Laboratory) -> None:
-    """Do further steps for those of the first n events of the scratch that do not meet the constraint yet."""
-    rows, others = s.reshape(ROWS, BLOCK), rest.reshape(ROWS, BLOCK)
-    late = np.flatnonzero(~(np.abs(rows[_CONSTRAINT, :n]) < TOLERANCE))
-    if len(late) == 0:
-        return
-    others[:, : len(late)] = rows[:, late]
-    for _ in range(FURTHER_ITERATIONS):
-        iterate_stage(rest, len(late), mass, lab)
-    result_stage(rest, len(late), mass, lab)
-    rows[:, late] = others[:, : len(late)]
+@stage
+def _fit(
+    tracks: tuple[tuple[Floats, ...], tuple[Floats, ...]],
+    places: tuple[Keys, Keys],
+    masses: Floats,
+    hypotheses: Ints,
+    steps: int,
+    lab: Laboratory,
+    status: Statuses,
+    settled: Flags,
+    results: Results,
+) -> None:
+    """Fit events of two tracks under hypotheses of their mass, block by block; places: event and its first track."""
+    events, first = places
+    s = np.zeros(ROWS * BLOCK)
+    for start in range(0, events.size, BLOCK):
+        stop = min(start + BLOCK, events.size)
+        n = stop - start
+        load_stage(s, _Y0, tracks[0], first[start:stop])
+        load_stage(s, _V, tracks[1], first[start:stop])
+        for hypothesis in hypotheses:
+            s[: _Y0 * BLOCK] = s[_Y0 * BLOCK : _V * BLOCK]
+            for _ in range(steps):
+                iterate_stage(s, n, masses[hypothesis], lab)
+            result_stage(s, n, masses[hypothesis], lab)
+            store_stage(s, events[start:stop], hypothesis, status, settled, results)
 
 
-def _load_block(s: Floats, helix: Floats, covariance: Floats, first: Ints) -> None:
-    for track in range(2):
-        for k, component in enumerate((PHI0, KAPPA, TAN_LAMBDA)):
-            _load(s, _Y0 + 3 * track + k, helix[:, component], first, track)
-        for k, component in enumerate(_BLOCK_OF_COVARIANCE):
-            _load(s, _V + 6 * track + k, covariance[:, component], first, track)
+@stage
+def _clear(events: Ints, results: Results) -> None:
+    """Write NaN where nothing is fitted."""
+    for result in results:
+        for row in result:
+            for i in events:
+                row[i] = math.nan
+
+
+def _places(events: Ints, track_offsets: Ints) -> tuple[Keys, Keys]:
+    """Return events and their first tracks."""
+    return events.astype(_INDEX), track_offsets[events].astype(_INDEX)
 
 
 def fit_missing_photon(
@@ -214,27 +246,31 @@ def fit_missing_photon(
         The `fit_*` columns of `RecoEvents`; NaN and `NOT_APPLICABLE` for events without exactly two tracks.
     """
     n_events, n_masses = len(track_offsets) - 1, len(masses)
-    status = np.full((n_events, n_masses), NOT_APPLICABLE, dtype=np.int32, order="F")
-    chi2, mass, theta = (np.full((n_events, n_masses), np.nan, order="F") for _ in range(3))
-    fitted = np.full((n_events, 6 * n_masses), np.nan, order="F")
-    events = np.flatnonzero(np.diff(track_offsets) == 2)
-    first = track_offsets[events]
-    scratch, rest = np.zeros(ROWS * BLOCK), np.zeros(ROWS * BLOCK)
-    for block in blocks(len(events)):
-        at = events[block]
-        rows = scratch.reshape(ROWS, BLOCK)[:, : len(at)]
-        _load_block(scratch, helix, covariance, first[block])
-        for hypothesis, lepton_mass in enumerate(masses):
-            rows[:_Y0] = rows[_Y0:_V]
-            for _ in range(ITERATIONS):
-                iterate_stage(scratch, len(at), lepton_mass, lab)
-            result_stage(scratch, len(at), lepton_mass, lab)
-            _continue(scratch, rest, len(at), lepton_mass, lab)
-            _store(scratch, at, hypothesis, status, (chi2, mass, theta, fitted))
+    chi2, mass, theta = (np.empty((n_masses, n_events)) for _ in range(3))
+    fitted = np.empty((6 * n_masses, n_events))
+    status = np.full((n_masses, n_events), NOT_APPLICABLE, dtype=np.int32)
+    settled = np.ones((n_masses, n_events), dtype=bool)
+    pairs = np.diff(track_offsets) == 2
+    events = np.flatnonzero(pairs)
+    tracks = (
+        tuple(helix[:, component] for component in (PHI0, KAPPA, TAN_LAMBDA)),
+        tuple(covariance[:, component] for component in _BLOCK_OF_COVARIANCE),
+    )
+    constants = np.array(masses, dtype=np.float64)
+    results = chi2, mass, theta, fitted
+    places, hypotheses = _places(events, track_offsets), np.arange(n_masses)
+    _fit(tracks, places, constants, hypotheses, STEPS[0], lab, status, settled, results)
+    # those that need more steps, of all blocks together: a loop over two or three of them would be no SIMD
+    for steps in STEPS[1:]:
+        for hypothesis in hypotheses:
+            late = np.flatnonzero(~settled[hypothesis])
+            one = hypotheses[hypothesis : hypothesis + 1]
+            _fit(tracks, _places(late, track_offsets), constants, one, steps, lab, status, settled, results)
+    _clear(np.flatnonzero(~pairs), results)
     return {
-        "fit_status": status,
-        "fit_chi2": chi2,
-        "fit_mass": mass,
-        "fit_theta_gamma": theta,
-        "fit_momentum": fitted,
+        "fit_status": status.T,
+        "fit_chi2": chi2.T,
+        "fit_mass": mass.T,
+        "fit_theta_gamma": theta.T,
+        "fit_momentum": fitted.T,
     }

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..detector import dedx, emc, muc, tof
+from ..detector.emc_identification import emc_deviates
 from ..detector.emc_quantiles import emc_quantile_table
 from ..detector.muc_quantile import muc_curves
 from ..detector.quantile import tail_table
@@ -23,19 +24,19 @@ from ..event import KAPPA, DetectorRecord, Floats
 from ..geometry.card import Card
 from ..geometry.sections import Reconstruction
 from ..kernel import BLOCK, stage
-from .pid_systems import N_HYPOTHESES, calorimeter_stage, ionisation_stage, muon_stage, time_stage
+from .pid_systems import N_HYPOTHESES, ionisation_stage, muon_stage, time_stage
 
 _TWO_OVER_SQRT_PI = 1.1283791670955126
 _ALL = 1e6  # half a chi2 whose probability is zero, as that of anything above
 SYSTEMS = ("dedx", "tof", "emc", "muc")
 _B = np.uint64(BLOCK)
-_5 = np.uint64(N_HYPOTHESES)
 
 
 class Identification(NamedTuple):
-    """Per track: chi2 per hypothesis, number of systems used, and what the muon counter says (see `RecoEvents`)."""
+    """Per track: chi2 and its probability per hypothesis, number of systems, what the muon counter says."""
 
     chi2: Floats
+    probability: Floats
     n_systems: NDArray[np.int32]
     muc_match_chi2: Floats
     muc_fraction: Floats
@@ -88,53 +89,81 @@ class _Measured(NamedTuple):
 
 
 @stage
-def combine_stage(s: Floats, chi_max: float, start: int, size: int, total: Floats) -> None:
+def combine_stage(s: Floats, chi_max: float, size: int, total: Floats) -> None:
     """Add chi^2 of one system where it is used: where |chi| of at least one hypothesis is below the limit.
 
-    The scratch holds the deviates of a block, 5 rows of `BLOCK`; the flat table holds the sums of all tracks, 5 rows,
-    and as a sixth the number of systems. `start` is the block's first track.
+    The scratch holds the deviates of a block, 5 rows of `BLOCK`; the other one the sums, 5 rows, and as a sixth the
+    number of systems.
     """
-    n = np.uint64(total.size) // (_5 + np.uint64(1))
-    first = np.uint64(start)
     for j in range(np.uint64(size)):
         a, b, c = s[j], s[_B + j], s[_B * np.uint64(2) + j]
         d, e = s[_B * np.uint64(3) + j], s[_B * np.uint64(4) + j]
         nearest = min(min(min(abs(a), abs(b)), min(abs(c), abs(d))), abs(e))
         used = nearest < chi_max
-        i = first + j
-        total[i] += a * a if used else 0.0
-        total[n + i] += b * b if used else 0.0
-        total[n * np.uint64(2) + i] += c * c if used else 0.0
-        total[n * np.uint64(3) + i] += d * d if used else 0.0
-        total[n * np.uint64(4) + i] += e * e if used else 0.0
-        total[n * np.uint64(5) + i] += 1.0 if used else 0.0
+        total[j] += a * a if used else 0.0
+        total[_B + j] += b * b if used else 0.0
+        total[_B * np.uint64(2) + j] += c * c if used else 0.0
+        total[_B * np.uint64(3) + j] += d * d if used else 0.0
+        total[_B * np.uint64(4) + j] += e * e if used else 0.0
+        total[_B * np.uint64(5) + j] += 1.0 if used else 0.0
+
+
+@stage
+def probability_stage(chi2: Floats, degrees: NDArray[np.int32], probability: Floats) -> None:
+    """Fill the survival function of chi2 for 0 to 4 degrees of freedom (Abramowitz and Stegun 26.4.4, 26.4.5).
+
+    Closed forms on own elementary functions; 1 where no system was used. Right to a relative 1.2e-7 down to the smallest numbers; 0 for chi2 above 1416.
+    """
+    for i in range(np.uint64(chi2.size)):
+        half = min(0.5 * chi2[i], _ALL)
+        root = math.sqrt(half)
+        decay = exp(-half)
+        odd = erfc(root)
+        odd = odd + (_TWO_OVER_SQRT_PI * root * decay if degrees[i] == 3 else 0.0)
+        even = decay + (half * decay if degrees[i] == 4 else 0.0)
+        value = odd if degrees[i] % 2 == 1 else even
+        probability[i] = min(value, 1.0) if degrees[i] > 0 else 1.0
 
 
 @stage
 def _identify(
-    measured: _Measured, constants: _Calibration, chi_max: float, total: Floats, match: Floats, fraction: Floats
+    measured: _Measured,
+    constants: _Calibration,
+    chi_max: float,
+    chi2: Floats,
+    probability: Floats,
+    n_systems: NDArray[np.int32],
+    counter: tuple[Floats, Floats],
 ) -> None:
-    """Fill the sums of `combine_stage`, and what the muon counter says, block by block."""
+    """Fill chi2 and probability, shape (5, n), number of systems, and what the muon counter says, block by block."""
     n = measured.p.size
     s, t, u = np.empty(N_HYPOTHESES * BLOCK), np.empty(BLOCK), np.empty(BLOCK)
+    total = np.empty((N_HYPOTHESES + 1) * BLOCK)
     for start in range(0, n, BLOCK):
         stop = min(start + BLOCK, n)
         size = stop - start
+        total[:] = 0.0
         p, cosine = measured.p[start:stop], measured.cosine[start:stop]
         hits, ionisation = measured.n_hits[start:stop], measured.dedx[start:stop]
         ionisation_stage(p, cosine, hits, ionisation, constants.ionisation, constants.tails, t, s)
-        combine_stage(s, chi_max, start, size, total)
+        combine_stage(s, chi_max, size, total)
         path, time, sigma = measured.path[start:stop], measured.time[start:stop], measured.time_sigma[start:stop]
         time_stage(p, path, time, sigma, constants.times, s)
-        combine_stage(s, chi_max, start, size, total)
+        combine_stage(s, chi_max, size, total)
         energy, path_factor = measured.energy[start:stop], measured.path_factor[start:stop]
         charge = measured.charge[start:stop]
-        calorimeter_stage(p, cosine, energy, path_factor, charge, constants.showers, constants.crystals, s)
-        combine_stage(s, chi_max, start, size, total)
+        emc_deviates(p, energy, path_factor, cosine, charge, constants.showers, constants.crystals, s)
+        combine_stage(s, chi_max, size, total)
         depth, residual = measured.depth[start:stop], measured.residual[start:stop]
-        out = match[start:stop], fraction[start:stop]
+        out = counter[0][start:stop], counter[1][start:stop]
         muon_stage(p, cosine, depth, residual, constants.reach, constants.curves, constants.chambers, out, u, s)
-        combine_stage(s, chi_max, start, size, total)
+        combine_stage(s, chi_max, size, total)
+        systems = n_systems[start:stop]
+        systems[:] = total[N_HYPOTHESES * BLOCK : N_HYPOTHESES * BLOCK + size]
+        for h in range(N_HYPOTHESES):
+            row = total[h * BLOCK : h * BLOCK + size]
+            chi2[h, start:stop] = row
+            probability_stage(row, systems, probability[h, start:stop])
 
 
 @stage
@@ -154,7 +183,7 @@ def _deviates(measured: _Measured, constants: _Calibration, chi: Floats) -> None
         chi[1, :, start:stop] = s.reshape((N_HYPOTHESES, BLOCK))[:, :size]
         energy, path_factor = measured.energy[start:stop], measured.path_factor[start:stop]
         charge = measured.charge[start:stop]
-        calorimeter_stage(p, cosine, energy, path_factor, charge, constants.showers, constants.crystals, s)
+        emc_deviates(p, energy, path_factor, cosine, charge, constants.showers, constants.crystals, s)
         chi[2, :, start:stop] = s.reshape((N_HYPOTHESES, BLOCK))[:, :size]
         depth, residual = measured.depth[start:stop], measured.residual[start:stop]
         out = np.empty(size), np.empty(size)
@@ -177,7 +206,7 @@ def identify(
     shower_energy: Floats,
     path_factor: Floats,
 ) -> Identification:
-    """Return chi2 per hypothesis, the number of systems used, and what the muon counter says.
+    """Return chi2 and probability per hypothesis, the number of systems used, and what the muon counter says.
 
     Parameters
     ----------
@@ -192,15 +221,15 @@ def identify(
     Returns
     -------
     Identification
-        chi2 of shape (n_tracks, 5), the others of shape (n_tracks,).
+        chi2 and probability of shape (n_tracks, 5), the others of shape (n_tracks,).
     """
     n = len(p)
-    total = np.zeros((N_HYPOTHESES + 1, n))
-    match, fraction = np.empty(n), np.empty(n)
+    chi2, probability = np.empty((N_HYPOTHESES, n)), np.empty((N_HYPOTHESES, n))
+    n_systems, match, fraction = np.empty(n, dtype=np.int32), np.empty(n), np.empty(n)
     measured = _columns(record, p, cosine, shower_energy, path_factor)
     limit = card.reconstruction.pid_chi_max
-    _identify(measured, _calibration(card), limit, total.reshape(-1), match, fraction)
-    return Identification(total[:N_HYPOTHESES].T, total[N_HYPOTHESES].astype(np.int32), match, fraction)
+    _identify(measured, _calibration(card), limit, chi2, probability, n_systems, (match, fraction))
+    return Identification(chi2.T, probability.T, n_systems, match, fraction)
 
 
 def identified_muons(record: DetectorRecord, known: Identification, conventions: Reconstruction) -> NDArray[np.bool_]:
@@ -224,36 +253,3 @@ def deviates(
     chi = np.empty((len(SYSTEMS), N_HYPOTHESES, len(p)))
     _deviates(_columns(record, p, cosine, shower_energy, path_factor), _calibration(card), chi)
     return {system: rows.T for system, rows in zip(SYSTEMS, chi)}
-
-
-def probabilities(chi2: Floats, n_systems: NDArray[np.int32]) -> Floats:
-    """Return the chi2 probability per hypothesis; 1 where no system was used.
-
-    Parameters
-    ----------
-    chi2 : ndarray, shape (n_tracks, 5)
-    n_systems : ndarray of int, shape (n_tracks,)
-
-    Closed forms of the survival function for 1 to 4 degrees of freedom, on own elementary functions.
-    """
-    result = np.empty_like(chi2, order="F")
-    for h in range(chi2.shape[1]):
-        probability_stage(chi2[:, h], n_systems, result[:, h])
-    return result
-
-
-@stage
-def probability_stage(chi2: Floats, degrees: NDArray[np.int32], probability: Floats) -> None:
-    """Fill the survival function of chi2 for 0 to 4 degrees of freedom (Abramowitz and Stegun 26.4.4, 26.4.5).
-
-    Right to a relative 1.2e-7 down to the smallest numbers; 0 for chi2 above 1416.
-    """
-    for i in range(np.uint64(chi2.size)):
-        half = min(0.5 * chi2[i], _ALL)
-        root = math.sqrt(half)
-        decay = exp(-half)
-        odd = erfc(root)
-        odd = odd + (_TWO_OVER_SQRT_PI * root * decay if degrees[i] == 3 else 0.0)
-        even = decay + (half * decay if degrees[i] == 4 else 0.0)
-        value = odd if degrees[i] % 2 == 1 else even
-        probability[i] = min(value, 1.0) if degrees[i] > 0 else 1.0

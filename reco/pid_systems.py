@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import ELECTRON, HYPOTHESIS_MASSES, KAON, MUON, PION, PROTON
-from ..detector import dedx, emc, muc, tof
-from ..detector.emc_identification import emc_deviate_stage
+from ..detector import dedx, muc, tof
 from ..detector.muc_quantile import depth_stage
 from ..detector.quantile import tail_stage, upper_quantile
 from ..event import Floats
@@ -79,24 +78,6 @@ def time_stage(p: Floats, path: Floats, time: Floats, sigma: Floats, constants: 
     n = p.size
     for h in range(N_HYPOTHESES):
         tof_chi_stage(p, path, time, sigma, HYPOTHESIS_MASSES[h], constants, s[h * BLOCK : h * BLOCK + n])
-
-
-@stage
-def calorimeter_stage(
-    p: Floats,
-    cosine: Floats,
-    energy: Floats,
-    path_factor: Floats,
-    charge: Floats,
-    table: Floats,
-    constants: emc.EmcParameters,
-    s: Floats,
-) -> None:
-    """Fill the deviates of the calorimeter."""
-    n = p.size
-    for h in range(N_HYPOTHESES):
-        row = s[h * BLOCK : h * BLOCK + n]
-        emc_deviate_stage(p, energy, path_factor, cosine, charge, np.uint64(h), table, constants, row)
 
 
 @stage

@@ -12,9 +12,9 @@ from ..constants import M_E, M_MU
 from ..event import FIT_HYPOTHESES, KAPPA, DetectorRecord, RecoEvents
 from ..geometry.card import Card, card_hash, load_card
 from .kinematic_fit import fit_missing_photon
-from .pid import identified_muons, identify, probabilities
+from .pid import identified_muons, identify
 from .showers import match_showers, photon_columns
-from .tracks import charged_tracks
+from .tracks import charged_tracks, count_stage, direction_stage, energy_over_momentum_stage
 
 _FIT_MASSES = {"e": M_E, "mu": M_MU}
 
@@ -46,9 +46,10 @@ def reconstruct(record: DetectorRecord, card: Card | str | Path = "besiii") -> R
     card = load_card(card)
     _check_helices(record)
     tracks = charged_tracks(record.helix, card.reconstruction)
-    p = np.sqrt(tracks["px"] ** 2 + tracks["py"] ** 2 + tracks["pz"] ** 2)
+    p, cosine, e_over_p = (np.empty(len(record.helix)) for _ in range(3))
+    direction_stage(tracks["px"], tracks["py"], tracks["pz"], p, cosine)
     matches = match_showers(record, card)
-    known = identify(record, card, p, tracks["pz"] / p, matches.energy, matches.path_factor)
+    known = identify(record, card, p, cosine, matches.energy, matches.path_factor)
     sqrt_s = record.sqrt_s if np.isfinite(record.sqrt_s) else card.beam.sqrt_s
     fits = fit_missing_photon(
         record.helix,
@@ -58,14 +59,16 @@ def reconstruct(record: DetectorRecord, card: Card | str | Path = "besiii") -> R
         card.beam.laboratory(sqrt_s),
     )
     steps = [*json.loads(record.provenance), {"step": "reconstruct", "card": card.name, "card_hash": card_hash(card)}]
-    row = np.repeat(np.arange(record.n_events), np.diff(record.track_offsets))
+    energy_over_momentum_stage(matches.energy, p, e_over_p)
+    net_charge, n_good = (np.empty(record.n_events, dtype=np.int32) for _ in range(2))
+    count_stage(record.track_offsets, tracks["charge"], tracks["good"], net_charge, n_good)
     return RecoEvents(
         number=record.number,
         weight=record.weight,
         event_sqrt_s=record.event_sqrt_s,
         process=record.process,
-        net_charge=np.bincount(row, weights=tracks["charge"], minlength=record.n_events).astype(np.int32),
-        n_good=np.bincount(row, weights=tracks["good"], minlength=record.n_events).astype(np.int32),
+        net_charge=net_charge,
+        n_good=n_good,
         **fits,
         track_offsets=record.track_offsets,
         track_truth=record.track_truth,
@@ -74,9 +77,9 @@ def reconstruct(record: DetectorRecord, card: Card | str | Path = "besiii") -> R
         covariance=record.covariance,
         chi2=known.chi2,
         n_systems=known.n_systems,
-        probability=probabilities(known.chi2, known.n_systems),
+        probability=known.probability,
         shower=matches.shower,
-        e_over_p=np.where(np.isfinite(matches.energy), matches.energy, 0.0) / p,
+        e_over_p=e_over_p,
         e3x3_over_e5x5=matches.e3x3_over_e5x5,
         second_moment=matches.second_moment,
         muc_depth=record.muc_depth,
@@ -95,9 +98,10 @@ def reconstruct(record: DetectorRecord, card: Card | str | Path = "besiii") -> R
 
 
 def _check_helices(record: DetectorRecord) -> None:
+    if np.isfinite(record.helix).all() and record.helix[:, KAPPA].all():
+        return
     bad = ~np.isfinite(record.helix).all(axis=1) | (record.helix[:, KAPPA] == 0.0)
-    if bad.any():
-        track = int(np.argmax(bad))
-        event = int(np.searchsorted(record.track_offsets, track, side="right")) - 1
-        values = ", ".join(f"{value:g}" for value in record.helix[track])
-        raise ValueError(f"event {record.number[event]}: helix = ({values}), allowed finite numbers and kappa != 0")
+    track = int(np.argmax(bad))
+    event = int(np.searchsorted(record.track_offsets, track, side="right")) - 1
+    values = ", ".join(f"{value:g}" for value in record.helix[track])
+    raise ValueError(f"event {record.number[event]}: helix = ({values}), allowed finite numbers and kappa != 0")

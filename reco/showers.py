@@ -1,23 +1,31 @@
 """Calorimeter showers in reconstruction: which belongs to which track, and which are photons."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Keys
 from ..detector import emc
 from ..event import DetectorRecord, Floats, Ints
 from ..geometry.card import Card
 from ..geometry.directions import chord2, unit_vector
-from ..kernel import blocks, stage
+from ..kernel import BLOCK, stage
 
-_SHAPES = ("e3x3_over_e5x5", "second_moment")
-_PASSED_ON = ("energy_sigma", "theta_sigma", "phi_sigma", *_SHAPES)
+_PASSED_ON = (
+    *("energy", "theta", "phi", "time", "energy_sigma", "theta_sigma", "phi_sigma"),
+    *("e3x3_over_e5x5", "second_moment"),
+)
+_ONE = np.uint64(1)
+Columns = tuple[Floats, ...]
+Vectors = tuple[Floats, Floats, Floats]
 
 
 class Matches(NamedTuple):
-    """Per track: index of the matched shower in its event (-1: none), its energy [GeV] (NaN), the path per depth."""
+    """Which shower belongs to which track."""
 
+    #: Per track: index of the matched shower in its event (-1: none), its energy [GeV] (NaN), the path per depth.
     shower: NDArray[np.int32]
     energy: Floats
     path_factor: Floats
@@ -29,6 +37,8 @@ class Matches(NamedTuple):
     #: Shapes of the matched showers of the tracks, NaN without one.
     e3x3_over_e5x5: Floats
     second_moment: Floats
+    #: Boundaries of the events among the showers without a track.
+    free_offsets: Ints
 
 
 @stage
@@ -39,37 +49,67 @@ def direction_stage(theta: Floats, phi: Floats, x: Floats, y: Floats, z: Floats)
 
 
 @stage
+def _impacts(helix: Columns, constants: emc.EmcParameters, path_factor: Floats, directions: Vectors) -> None:
+    """Fill the path per depth, and the directions where tracks meet the calorimeter, block by block."""
+    d_rho, phi0, kappa, dz, tan_lambda = helix
+    x, y, z = directions
+    theta, phi = np.empty(BLOCK), np.empty(BLOCK)
+    for start in range(0, x.size, BLOCK):
+        b = slice(start, min(start + BLOCK, x.size))
+        t, f = theta[: b.stop - start], phi[: b.stop - start]
+        emc.track_impact_stage(d_rho[b], phi0[b], kappa[b], dz[b], tan_lambda[b], constants, t, f, path_factor[b])
+        direction_stage(t, f, x[b], y[b], z[b])
+
+
+@stage
 def match_stage(
-    track_offsets: Ints,
-    shower_offsets: Ints,
-    tracks: tuple[Floats, Floats, Floats],
-    showers: tuple[Floats, Floats, Floats],
+    offsets: tuple[Keys, Keys],
+    tracks: Vectors,
+    showers: Vectors,
     match_chord2: float,
+    columns: Vectors,
     shower: NDArray[np.int32],
+    matched: Vectors,
     taken: NDArray[np.bool_],
     nearest: Floats,
+    free_offsets: Ints,
 ) -> None:
     """Give every track of an event the nearest shower within the angle; of two tracks at one shower both get it.
 
-    Directions are compared by the square of the chord between them, (2 sin(angle / 2))^2.
+    Directions are compared by the square of the chord between them, (2 sin(angle / 2))^2. The offsets are those of
+    tracks and of showers; those of the showers that are left are filled. `matched` gets the columns of the showers of
+    the tracks, NaN without one.
     """
-    for event in range(np.uint64(track_offsets.size - 1)):
-        first, last = shower_offsets[event], shower_offsets[event + np.uint64(1)]
+    of_tracks, of_showers = offsets
+    tx, ty, tz = tracks
+    sx, sy, sz = showers
+    energies, cores, moments = columns
+    energy, core, moment = matched
+    free = 0
+    free_offsets[0] = 0
+    for event in range(np.uint64(of_tracks.size - 1)):
+        first, last = of_showers[event], of_showers[event + _ONE]
         for j in range(first, last):
             taken[j] = False
             nearest[j] = 4.0
-        for i in range(track_offsets[event], track_offsets[event + np.uint64(1)]):
-            best, index = match_chord2, -1
+        for i in range(of_tracks[event], of_tracks[event + _ONE]):
+            best, index = match_chord2, last
             for j in range(first, last):
-                x, y, z = tracks[0][i] - showers[0][j], tracks[1][i] - showers[1][j], tracks[2][i] - showers[2][j]
+                x, y, z = tx[i] - sx[j], ty[i] - sy[j], tz[i] - sz[j]
                 chord2 = x * x + y * y + z * z
-                if chord2 < nearest[j]:
-                    nearest[j] = chord2
-                if chord2 < best:
-                    best, index = chord2, j
-            shower[i] = -1 if index < 0 else index - first
-            if index >= 0:
+                nearest[j] = chord2 if chord2 < nearest[j] else nearest[j]
+                index = j if chord2 < best else index
+                best = chord2 if chord2 < best else best
+            found = index < last
+            shower[i] = np.int64(index - first) if found else -1
+            energy[i] = energies[index] if found else math.nan
+            core[i] = cores[index] if found else math.nan
+            moment[i] = moments[index] if found else math.nan
+            if found:
                 taken[index] = True
+        for j in range(first, last):
+            free += 0 if taken[j] else 1
+        free_offsets[event + _ONE] = free
 
 
 @stage
@@ -86,40 +126,42 @@ def usable_stage(
         usable[i] = (barrel & (energy[i] > thresholds[0])) | (endcap & (energy[i] > thresholds[1]))
 
 
-def _directions(theta: Floats, phi: Floats) -> tuple[Floats, Floats, Floats]:
-    x, y, z = np.empty_like(theta), np.empty_like(theta), np.empty_like(theta)
-    direction_stage(theta, phi, x, y, z)
-    return x, y, z
+@stage
+def _directions(theta: Floats, phi: Floats, directions: Vectors) -> None:
+    """Fill unit vectors block by block."""
+    x, y, z = directions
+    for start in range(0, x.size, BLOCK):
+        b = slice(start, min(start + BLOCK, x.size))
+        direction_stage(theta[b], phi[b], x[b], y[b], z[b])
+
+
+@stage
+def take_stage(columns: Columns, rows: Keys, taken: Columns) -> None:
+    """Copy some rows of columns."""
+    for column, values in zip(columns, taken):
+        for j in range(np.uint64(rows.size)):
+            values[j] = column[rows[j]]
+
+
+def _vectors(n: int) -> Vectors:
+    return np.empty(n), np.empty(n), np.empty(n)
 
 
 def match_showers(record: DetectorRecord, card: Card) -> Matches:
     """Extrapolate the tracks to the calorimeter and match showers to them."""
     n, n_showers = len(record.helix), len(record.shower_energy)
-    theta, phi, path_factor = np.empty(n), np.empty(n), np.empty(n)
-    constants = emc.parameters(card)
-    for s in blocks(n):
-        d_rho, phi0, kappa, dz, tan_lambda = record.helix[s].T
-        emc.track_impact_stage(d_rho, phi0, kappa, dz, tan_lambda, constants, theta[s], phi[s], path_factor[s])
-    shower, taken = np.empty(n, dtype=np.int32), np.empty(n_showers, dtype=bool)
-    nearest = np.empty(n_showers)
-    directions = _directions(record.shower_theta, record.shower_phi)
-    match_stage(
-        record.track_offsets,
-        record.shower_offsets,
-        _directions(theta, phi),
-        directions,
-        chord2(card.reconstruction.match_angle),
-        shower,
-        taken,
-        nearest,
-    )
-    matched = np.flatnonzero(shower >= 0)
-    first = np.repeat(record.shower_offsets[:-1], np.diff(record.track_offsets))
-    rows = first[matched] + shower[matched]
-    of_tracks = [np.full(n, np.nan) for _ in range(3)]
-    for values, column in zip(of_tracks, (record.shower_energy, *(getattr(record, f"shower_{x}") for x in _SHAPES))):
-        values[matched] = column[rows]
-    return Matches(shower, of_tracks[0], path_factor, taken, nearest, directions[2], *of_tracks[1:])
+    impacts, directions, matched = _vectors(n), _vectors(n_showers), _vectors(n)
+    path_factor = np.empty(n)
+    _impacts(tuple(record.helix.T), emc.parameters(card), path_factor, impacts)
+    _directions(record.shower_theta, record.shower_phi, directions)
+    shower, taken, nearest = np.empty(n, dtype=np.int32), np.empty(n_showers, dtype=bool), np.empty(n_showers)
+    free_offsets = np.empty(record.n_events + 1, dtype=np.int64)
+    offsets = record.track_offsets.astype(np.uint64), record.shower_offsets.astype(np.uint64)
+    columns = record.shower_energy, record.shower_e3x3_over_e5x5, record.shower_second_moment
+    found = shower, matched, taken, nearest, free_offsets
+    match_stage(offsets, impacts, directions, chord2(card.reconstruction.match_angle), columns, *found)
+    energy, *shapes = matched
+    return Matches(shower, energy, path_factor, taken, nearest, directions[2], *shapes, free_offsets)
 
 
 def photon_columns(record: DetectorRecord, matches: Matches, card: Card) -> dict[str, Any]:
@@ -128,23 +170,20 @@ def photon_columns(record: DetectorRecord, matches: Matches, card: Card) -> dict
     Thresholds and regions are those of the card: E above the barrel's or the endcap's threshold, inside the usable
     |cos theta|, far enough from the nearest track, and within the time window.
     """
-    free = np.flatnonzero(~matches.taken)
-    event = np.repeat(np.arange(record.n_events), np.diff(record.shower_offsets))[free]
-    energy, theta = record.shower_energy[free], record.shower_theta[free]
+    free = np.flatnonzero(~matches.taken).astype(np.uint64)
+    columns = [getattr(record, f"shower_{name}") for name in _PASSED_ON]
+    photons = [np.empty(len(free)) for _ in range(len(columns) + 2)]
+    take_stage((*columns, matches.cosine, matches.nearest), free, tuple(photons))
+    of = dict(zip(_PASSED_ON, photons))
+    cosine, nearest = photons[-2:]
     usable = np.empty(len(free), dtype=bool)
     conventions, thresholds = card.reconstruction, (card.emc.barrel.threshold, card.emc.endcap.threshold)
-    usable_stage(energy, matches.cosine[free], thresholds, emc.parameters(card), usable)
-    time = record.shower_time[free]
-    in_time = (time >= conventions.photon_time_range[0]) & (time <= conventions.photon_time_range[1])
-    alone = matches.nearest[free] > chord2(conventions.photon_track_angle)
-    counts = np.bincount(event, minlength=record.n_events)
+    usable_stage(of["energy"], cosine, thresholds, emc.parameters(card), usable)
+    in_time = (of["time"] >= conventions.photon_time_range[0]) & (of["time"] <= conventions.photon_time_range[1])
+    alone = nearest > chord2(conventions.photon_track_angle)
     return {
-        "photon_offsets": np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts, dtype=np.int64)]),
+        "photon_offsets": matches.free_offsets,
         "photon_truth": record.shower_truth[free],
-        "photon_energy": energy,
-        "photon_theta": theta,
-        "photon_phi": record.shower_phi[free],
         "photon_good": usable & in_time & alone,
-        "photon_time": time,
-        **{f"photon_{name}": getattr(record, f"shower_{name}")[free] for name in _PASSED_ON},
+        **{f"photon_{name}": column for name, column in of.items()},
     }

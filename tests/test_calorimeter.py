@@ -17,6 +17,7 @@ from besfast.detector import (
     leakage,
 )
 from besfast.geometry.card import load_card
+from besfast.kernel import BLOCK
 from besfast.rng import key
 from scipy import integrate, special, stats
 
@@ -353,11 +354,12 @@ IDENTIFICATION = emc_quantiles.emc_quantile_table(BESIII)
 
 
 def deviates(energy, p, hypothesis, charge=1.0, cosine=0.3):
-    chi = np.empty(len(energy))
-    columns = constant(p, len(energy)), energy, constant(1.0, len(energy)), constant(cosine, len(energy))
-    charges, h = constant(charge, len(energy)), np.uint64(hypothesis)
-    emc_identification.emc_deviate_stage(*columns, charges, h, IDENTIFICATION, EMC, chi)
-    return chi
+    chi, s = [], np.empty(5 * BLOCK)
+    for part in np.split(energy, range(BLOCK, len(energy), BLOCK)):
+        columns = constant(p, len(part)), part, constant(1.0, len(part)), constant(cosine, len(part))
+        emc_identification.emc_deviates(*columns, constant(charge, len(part)), IDENTIFICATION, EMC, s)
+        chi.append(s[hypothesis * BLOCK :][: len(part)].copy())
+    return np.concatenate(chi)
 
 
 @pytest.mark.parametrize("p", [0.4, 0.9, 1.6])

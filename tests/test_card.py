@@ -1,6 +1,7 @@
 """Cards: the packaged ones load, a wrong one is refused in one line that names file, key, value and what is allowed."""
 
 import dataclasses
+import pickle
 import re
 from importlib import resources
 from pathlib import Path
@@ -128,3 +129,14 @@ def test_every_number_has_an_allowed_range():
 
 def test_cards_are_package_data():
     assert (resources.files("besfast.geometry") / "besiii.toml").is_file()
+
+
+def test_equal_cards_have_one_hash():
+    """Kept with the card, not with its pickle, not by a card with other values."""
+    one, other = load_card("besiii"), load_card("besiii")
+    assert hash(one) == hash(other)
+    assert one == other
+    changed = dataclasses.replace(one, name="mine")
+    assert hash(changed) != hash(one)
+    assert "_hash" not in pickle.loads(pickle.dumps(one)).__dict__
+    assert hash(pickle.loads(pickle.dumps(one))) == hash(one)

@@ -58,6 +58,7 @@ NOISE, KINDS = emc_background.background_parameters(CARD), np.zeros(N, dtype=np.
 FOUR = (X, X, X, X)
 GAP = ((170.0, 3.0, 0.0), (210.0, 4.0, 0.0))
 CURVE = (0.5, 0.5, 0.5, 0.5, 0.5)
+IDENTIFICATION = emc_quantiles.emc_quantile_table(CARD)
 CURVES = ((170.0, 210.0), (3.0, 4.0), (CURVE, CURVE), (CURVE, CURVE))
 MUC, MUC_TABLE = muc.parameters(CARD), muc_table(CARD)
 TABLE = track_table.track_table(CARD)
@@ -138,6 +139,11 @@ VECTOR = {
     pid_systems.tof_chi_stage: (X, X, X, X, 0.1, TOF, X),
     pid_systems.match_stage: (X, X, MUC, X),
     pid_systems.muc_chi_stage: (X, X, X, X, (0.5, 0.8), X),
+    emc_identification.electron_stage: (X, X, X, EMC, KEYS, X, KEYS, X),
+    emc_identification.deposit_stage: (X, X, X, KEYS, 2, KEYS, X),
+    quantile.tail_place_stage: (X, KEYS, X),
+    measured.direction_stage: (X, X, X, X, X),
+    measured.energy_over_momentum_stage: (X, X, X),
     muc.path_stage: (X, MUC, KEYS, X, X, X),
     muc.draw_stage: (K, K, KEYS, KEYS, MUC, X, X, X, X, X),
     muc.kind_stage: (KEYS, X, KEYS, X, X, X),
@@ -147,7 +153,7 @@ VECTOR = {
     muc_quantile.path_stage: (X, X, X, MUC, X, X, X),
     muc_quantile.gap_stage: (X, X, X, X, X, CURVES, True, MUC, X, X),
     muc_quantile.deviate_stage: (X, X, X, MUC, X, X),
-    pid.combine_stage: (SCRATCH, 4.0, 0, N, TOTAL),
+    pid.combine_stage: (SCRATCH, 4.0, N, TOTAL),
     pid.probability_stage: (X, INTS, X),
     kinematic_fit.iterate_stage: (SCRATCH, N, 0.1, LAB),
     kinematic_fit.result_stage: (SCRATCH, N, 0.1, LAB),
@@ -161,12 +167,10 @@ GATHERS = {
         *(X, X, KINDS, X, FOUR, FOUR, deposit.hadron_kinds(CARD.emc.hadron)),
         *(deposit.hadron_table(CARD.emc.hadron), DEPOSIT, MIP, X, KINDS),
     ),
-    emc_identification.emc_deviate_stage: (
-        *(X, X, X, X, X, K),
-        *(emc_quantiles.emc_quantile_table(CARD), EMC, X),
-    ),
+    emc_identification.loss_stage: (X, KEYS, X, IDENTIFICATION, SCRATCH),
+    emc_identification.look_up_stage: (X, KEYS, X, X, IDENTIFICATION, X),
     muc.threshold_stage: (MUC_TABLE, KEYS, X, K, X),
-    quantile.tail_stage: (quantile.tail_table(0.02, 2.0), X),
+    quantile.tail_value_stage: (quantile.tail_table(0.02, 2.0), KEYS, X, X),
 }
 
 
