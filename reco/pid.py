@@ -137,7 +137,7 @@ def _identify(
 ) -> None:
     """Fill chi2 and probability, shape (5, n), number of systems, and what the muon counter says, block by block."""
     n = measured.p.size
-    s, t, u = np.empty(N_HYPOTHESES * BLOCK), np.empty(BLOCK), np.empty(BLOCK)
+    s, t, u = np.empty(N_HYPOTHESES * BLOCK), np.empty(BLOCK), np.empty(4 * BLOCK)
     total = np.empty((N_HYPOTHESES + 1) * BLOCK)
     for start in range(0, n, BLOCK):
         stop = min(start + BLOCK, n)
@@ -170,7 +170,7 @@ def _identify(
 def _deviates(measured: _Measured, constants: _Calibration, chi: Floats) -> None:
     """Fill the deviates of all systems, shape (4, 5, n)."""
     n = measured.p.size
-    s, t, u = np.empty(N_HYPOTHESES * BLOCK), np.empty(BLOCK), np.empty(BLOCK)
+    s, t, u = np.empty(N_HYPOTHESES * BLOCK), np.empty(BLOCK), np.empty(4 * BLOCK)
     for start in range(0, n, BLOCK):
         stop = min(start + BLOCK, n)
         size = stop - start
