@@ -211,7 +211,9 @@ def depth_stage(
         pions = (_curve(table, b + _PION_AT), _curve(table, e + _PION_AT))
         survives = (_curve(table, b + _SURVIVAL_AT), _curve(table, e + _SURVIVAL_AT))
         if min(position[0], position[1]) < NEVER:
-            gap_sums_stage(inverse, cosine, factor, across, level, (position, iron, muons, pions, survives), constants, s)
+            gap_sums_stage(
+                inverse, cosine, factor, across, level, (position, iron, muons, pions, survives), constants, s
+            )
     near_stage(p, level, residual, constants, near)
     deviate_stage(level, near, constants, s[:n], s[BLOCK : BLOCK + n])
     deviate_stage(level, near, constants, s[2 * BLOCK : 2 * BLOCK + n], s[3 * BLOCK : 3 * BLOCK + n])

@@ -181,8 +181,8 @@ def match_showers(record: DetectorRecord, card: Card) -> Matches:
     columns = record.shower_energy, record.shower_e3x3_over_e5x5, record.shower_second_moment
     found = shower, matched, taken, nearest, free_offsets
     match_stage(offsets, impacts, directions, chord2(card.reconstruction.match_angle), columns, *found)
-    energy, *shapes = matched
-    return Matches(shower, energy, path_factor, taken, nearest, directions[2], *shapes, free_offsets)
+    energy, core, moment = matched
+    return Matches(shower, energy, path_factor, taken, nearest, directions[2], core, moment, free_offsets)
 
 
 def photon_columns(record: DetectorRecord, matches: Matches, card: Card) -> dict[str, Any]:
