@@ -15,7 +15,7 @@ from .arrays import Floats as Floats
 from .arrays import Ints as Ints
 from .constants import HYPOTHESES
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 #: Components of a helix (see geometry.helix): `helix[:, KAPPA]`.
 D_RHO, PHI0, KAPPA, DZ, TAN_LAMBDA = range(5)

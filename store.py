@@ -1,6 +1,6 @@
 """Records on disk: HDF5 files with one dataset per column.
 
-Layout of a file (schema version 1): a group per table (`event`, `particle`, `track`, ...) with one dataset per column,
+Layout of a file (schema version 2): a group per table (`event`, `particle`, `track`, ...) with one dataset per column,
 `(n,)` or `(n, k)`, and its offsets; attributes `unit`, `sentence` and `dtype` on every dataset; the scalars of the
 sample, `format`, `kind` and `schema_version` as attributes of the file. Columns are stored as they are, lossless and
 uncompressed: the digits of simulated doubles are noise, lossless codecs win a factor of 1.2 and cost a factor of 7.

@@ -1,4 +1,4 @@
-"""How fast the chain is, per core: thread time, best of several, and against a plain loop over particles.
+"""How fast the chain is, per core and part: thread time, best of several, and against a plain loop over particles.
 
     python3 benchmarks/chain.py
 
@@ -7,7 +7,9 @@ dE/dx) with the same formulas, one particle after the other, and the logarithms,
 library. Both are compiled by numba with the same options; only the form differs.
 """
 
+import importlib
 import math
+import time
 import types
 from typing import Any
 
@@ -23,15 +25,30 @@ from besfast.kernel import BLOCK, blocks
 from besfast.memory import keep_freed_memory
 from besfast.reco.reconstruct import reconstruct
 from besfast.rng import DEDX_STREAM, TOF_STREAM, TRACK_STREAM, key, normal2, uniform, words
-from besfast.sim import counters, tracks
+from besfast.sim import counters, track_stages
 from besfast.sim.generate import Generator
 from besfast.sim.simulate import simulate
 from timing import processor, seconds
 
+# `besfast.sim.simulate` is the module, whose function has the same name
+simulation = importlib.import_module("besfast.sim.simulate")
 EVENTS = 65_536
 REPETITIONS = 7
 CARD = load_card("besiii")
 K0, K1 = key(2)
+#: What `simulate` does, in this order; the counters behind the chamber last.
+PARTS = (
+    "final_state",
+    "decay_in_flight",
+    "convert_photons",
+    "radiate",
+    "measure_tracks",
+    "shower_columns",
+    "covariances",
+    "measure_dedx",
+    "measure_tof",
+    "measure_muc",
+)
 
 
 def chain(process: str) -> dict[str, float]:
@@ -53,6 +70,34 @@ def chain(process: str) -> dict[str, float]:
         ),
     }
     return {name: 1e9 * seconds(step, REPETITIONS) / EVENTS for name, step in steps.items()}
+
+
+def shares(process: str) -> dict[str, float]:
+    """Return ns per event of the parts of the simulation, as `simulate` calls them, with everything on."""
+    truth, times = Generator(process, seed=1).events(0, EVENTS), dict.fromkeys(PARTS, 0.0)
+    originals = {name: getattr(simulation, name) for name in PARTS}
+
+    def timed(name: str) -> Any:
+        def part(*arguments: Any) -> Any:
+            start = time.thread_time()
+            result = originals[name](*arguments)
+            times[name] += time.thread_time() - start
+            return result
+
+        return part
+
+    best = dict.fromkeys(PARTS, math.inf)
+    try:
+        for name in PARTS:
+            setattr(simulation, name, timed(name))
+        for _ in range(REPETITIONS):
+            simulate(truth, CARD, seed=2)
+            best = {name: min(best[name], times[name]) for name in PARTS}
+            times.update(dict.fromkeys(PARTS, 0.0))
+    finally:
+        for name, original in originals.items():
+            setattr(simulation, name, original)
+    return {name: 1e9 * least / EVENTS for name, least in best.items()}
 
 
 # --- the plain loop -------------------------------------------------------------------------------------------------
@@ -168,7 +213,7 @@ def plain_loop() -> Any:
 def stages(event: Any, particle: Any, state: Any, mass: Any, out: Any, s: Any) -> None:
     """Do the same with the package's stages, block by block."""
     table, tofs, dedxs, emcs = track_table.track_table(CARD), tof.parameters(CARD), dedx.parameters(CARD), CRYSTALS
-    rows = s.reshape(tracks.ROWS, BLOCK)
+    rows = s.reshape(track_stages.ROWS, BLOCK)
     node, g, u = np.empty(BLOCK, dtype=np.uint64), np.empty(BLOCK), np.empty(BLOCK)
     path, sigma = np.empty(BLOCK), np.empty(BLOCK)
     factors, covariance = np.empty(16 * BLOCK), np.empty(15 * BLOCK)
@@ -177,11 +222,11 @@ def stages(event: Any, particle: Any, state: Any, mass: Any, out: Any, s: Any) -
         n = block.stop - block.start
         e, q = event[block], particle[block]
         rows[19:26, :n] = state[:, block]
-        tracks.helix_stage(s, n, CARD.field.bz)
+        track_stages.helix_stage(s, n, CARD.field.bz)
         p, signed_cosine, fp, fc = rows[17, :n], rows[27, :n], rows[30, :n], rows[31, :n]
         track_table.locate_stage(p, signed_cosine, state[6, block], 1, grid, node[:n], fp, fc)
         track_table.interpolate_stage(table.values, node[:n], fp, fc, factors)
-        tracks.draw_stage(K0, K1, e, q, s)
+        track_stages.draw_stage(K0, K1, e, q, s)
         track_table.smear_stage(factors, s, n, 1.0, CARD.mdc.tail_fraction, CARD.mdc.tail_scale)
         track_table.covariance_stage(factors, 1.0, n, covariance)
         out[:5, block], out[5:20, block] = rows[11:16, :n], covariance.reshape(15, BLOCK)[:, :n]
@@ -209,7 +254,7 @@ def against_a_plain_loop() -> tuple[float, float]:
     mass = np.full(len(muons), 0.1056583755)
     table = track_table.track_table(CARD)
     by_particle, columns = np.empty((len(muons), 25)), np.empty((25, len(muons)))
-    rows, loop, scratch = np.ascontiguousarray(state.T), plain_loop(), np.zeros(tracks.ROWS * BLOCK)
+    rows, loop, scratch = np.ascontiguousarray(state.T), plain_loop(), np.zeros(track_stages.ROWS * BLOCK)
     constants = (tof.parameters(CARD), dedx.parameters(CARD), CRYSTALS)
     grid, tail = (table.log_p_min, table.per_log_p, CARD.field.bz), CARD.mdc.tail_fraction
     slow = seconds(
@@ -230,6 +275,8 @@ def main() -> None:
         print(process)
         for name, ns in times.items():
             print(f"  {name:12} {ns:7.0f} ns/event  {1e3 / ns:6.2f} M events/s")
+        for name, ns in shares(process).items():
+            print(f"    simulate: {name:18} {ns:6.0f} ns/event  {100.0 * ns / times['simulate']:3.0f} %")
     slow, fast = against_a_plain_loop()
     print(f"tracks: plain loop {slow:.0f} ns/particle, stages {fast:.0f} ns/particle, ratio {slow / fast:.1f}")
 

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from ..arrays import Floats, Keys
+from ..arrays import Bools, Floats, Keys
 from ..constants import M_E
 from ..elementary import exp
 from ..kernel import kernel, stage
@@ -44,6 +44,26 @@ def crossing(
     step = root - along
     normal = root * pt2 / radius
     return x + step * px, y + step * py, z + step * pz, math.sqrt(pt2 + pz * pz) / max(normal, 1e-300)
+
+
+@stage
+def reach_stage(
+    start: tuple[Floats, Floats, Floats],
+    momentum: tuple[Floats, Floats, Floats],
+    radius: float,
+    half_length: float,
+    crossed: Bools,
+) -> None:
+    """Mark photons that may cross a shell of a radius and half length [cm].
+
+    To the radius r it is at least r - r0 in the transverse plane, and |pz| / pt times that along z.
+    """
+    x, y, z = start
+    px, py, pz = momentum
+    for i in range(np.uint64(crossed.size)):
+        pt, r = math.sqrt(px[i] * px[i] + py[i] * py[i]), math.sqrt(x[i] * x[i] + y[i] * y[i])
+        near = (pt * (half_length + abs(z[i])) >= abs(pz[i]) * (radius - r)) & (r < radius)
+        crossed[i] = crossed[i] | near
 
 
 @stage

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import Floats
+from ..arrays import Floats, Keys
 from ..constants import M_E, M_MU
 from ..elementary import log, split_index
 from ..geometry.sections import Card
@@ -38,6 +38,7 @@ class IonisationParameters(NamedTuple):
     fluctuate: float
 
 
+@lru_cache(maxsize=16)
 def ionisation_parameters(card: Card) -> IonisationParameters:
     """Return the constants of a card."""
     emc, excitation = card.emc, CAESIUM_IODIDE.excitation
@@ -112,15 +113,26 @@ def fluctuation(kappa: float, beta2: float, g: float, table: Floats) -> float:
 
     Its tail ends where collisions can transfer no more (Landau's is the limit of small kappa and has none).
     """
+    node, f, b, h, more = fluctuation_place(kappa, beta2, g)
+    return between_nodes(table, node, f, b, h) + more
+
+
+@kernel
+def fluctuation_place(kappa: float, beta2: float, g: float) -> tuple[np.uint64, float, float, float, float]:
+    """Return the node of the table, the fractions along kappa, beta^2 and the deviate, and what is to be added."""
     log_kappa = log(min(max(kappa, 1.0001e-3), 262.0))
     i, f = split_index((log_kappa - _LN_KAPPA) * _PER_LN_KAPPA)
     b = min(max((beta2 - _BETA2_LOW) * _PER_BETA2, 0.0), 1.0)
     j, h = split_index((min(max(g, -_LARGEST + 1e-6), _LARGEST - 1e-6) + _LARGEST) * _PER_DEVIATE)
-    node = i * _KAPPA_ROW + j
-    low = along_deviates(table, node, h, b)
-    high = along_deviates(table, node + _KAPPA_ROW, h, b)
     # tabulated from Landau's most probable loss; where the mean is smaller, from there
-    return low + f * (high - low) + max(log_kappa + 0.2 + beta2, 0.0)
+    return i * _KAPPA_ROW + j, f, b, h, max(log_kappa + 0.2 + beta2, 0.0)
+
+
+@kernel
+def between_nodes(table: Floats, node: np.uint64, f: float, b: float, h: float) -> float:
+    """Return the interpolation of the table."""
+    low: float = along_deviates(table, node, h, b)
+    return low + f * (along_deviates(table, node + _KAPPA_ROW, h, b) - low)
 
 
 @kernel
@@ -141,13 +153,21 @@ def ionisation_deposit(
     table: Floats,
     constants: IonisationParameters,
 ) -> float:
-    """Return the deposit [GeV] of a particle that does not interact, from two normals and what `ionisation` returns.
+    """Return the deposit [GeV] of a particle that does not interact, from two normals and what `ionisation` returns."""
+    mode, xi, kappa, beta2 = loss
+    return fluctuating_deposit(kinetic, mode, xi, fluctuation(kappa, beta2, g1, table), g2, constants)
+
+
+@kernel
+def fluctuating_deposit(
+    kinetic: float, mode: float, xi: float, deviation: float, g2: float, constants: IonisationParameters
+) -> float:
+    """Return the deposit [GeV] from its most probable value, xi [GeV], the deviation in units of xi, and a normal.
 
     Vavilov's fluctuation, never above the kinetic energy, and the crystals' relative smearing. Bremsstrahlung of muons
     is left out (below 2 GeV less than 3e-5 of them lose over half their energy to it).
     """
-    mode, xi, kappa, beta2 = loss
-    deposit = min(mode + constants.fluctuate * xi * fluctuation(kappa, beta2, g1, table), kinetic)
+    deposit = min(mode + constants.fluctuate * xi * deviation, kinetic)
     return max(deposit, 0.0) * (1.0 + constants.smear * g2)
 
 
@@ -173,6 +193,38 @@ def ionisation_stage(
 
 
 @stage
+def locate_fluctuation_stage(
+    kappa: Floats, beta2: Floats, g: Floats, node: Keys, f: Floats, b: Floats, h: Floats, more: Floats
+) -> None:
+    """Fill where fluctuations stand in their table, see `fluctuation_place`."""
+    for i in range(np.uint64(g.size)):
+        node[i], f[i], b[i], h[i], more[i] = fluctuation_place(kappa[i], beta2[i], g[i])
+
+
+@stage
+def deviation_stage(table: Floats, node: Keys, f: Floats, b: Floats, h: Floats, deviation: Floats) -> None:
+    """Add the numbers of the table to deviations."""
+    for i in range(np.uint64(deviation.size)):
+        deviation[i] = between_nodes(table, node[i], f[i], b[i], h[i]) + deviation[i]
+
+
+@stage
+def fluctuating_stage(
+    p: Floats,
+    mass: Floats,
+    loss: tuple[Floats, ...],
+    deviation: Floats,
+    g2: Floats,
+    constants: IonisationParameters,
+    deposit: Floats,
+) -> None:
+    """Fill deposits [GeV] from losses, deviations and normals."""
+    for i in range(np.uint64(p.size)):
+        kinetic = p[i] * p[i] / (math.sqrt(p[i] * p[i] + mass[i] * mass[i]) + mass[i])
+        deposit[i] = fluctuating_deposit(kinetic, loss[0][i], loss[1][i], deviation[i], g2[i], constants)
+
+
+@stage
 def deposit_stage(
     p: Floats,
     mass: Floats,
@@ -184,7 +236,8 @@ def deposit_stage(
     deposit: Floats,
 ) -> None:
     """Fill the deposits [GeV] of particles that do not interact, from their losses and two normals."""
-    for i in range(np.uint64(p.size)):
-        kinetic = p[i] * p[i] / (math.sqrt(p[i] * p[i] + mass[i] * mass[i]) + mass[i])
-        parts = loss[0][i], loss[1][i], loss[2][i], loss[3][i]
-        deposit[i] = ionisation_deposit(kinetic, parts, g1[i], g2[i], table, constants)
+    n = p.size
+    node, f, b, h, deviation = np.empty(n, dtype=np.uint64), np.empty(n), np.empty(n), np.empty(n), np.empty(n)
+    locate_fluctuation_stage(loss[2], loss[3], g1, node, f, b, h, deviation)
+    deviation_stage(table, node, f, b, h, deviation)
+    fluctuating_stage(p, mass, loss, deviation, g2, constants, deposit)

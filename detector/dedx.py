@@ -1,6 +1,7 @@
 """Specific ionisation in the drift chamber, over its value on the relativistic plateau."""
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +40,7 @@ class DedxParameters(NamedTuple):
     scale: float
 
 
+@lru_cache(maxsize=16)
 def parameters(card: Card) -> DedxParameters:
     """Return the constants of a card."""
     dedx = card.dedx

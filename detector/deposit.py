@@ -53,6 +53,7 @@ class HadronKinds(NamedTuple):
     stopped: Floats
 
 
+@lru_cache(maxsize=16)
 def parameters(card: Card) -> DepositParameters:
     """Return the constants of a card."""
     hadron = card.emc.hadron

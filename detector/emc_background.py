@@ -1,6 +1,7 @@
 """Clusters of beam background and noise in the calorimeter."""
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +29,7 @@ class BackgroundParameters(NamedTuple):
     time_window: float
 
 
+@lru_cache(maxsize=16)
 def background_parameters(card: Card) -> BackgroundParameters:
     """Return the constants of a card."""
     noise = card.emc.background
@@ -37,6 +39,7 @@ def background_parameters(card: Card) -> BackgroundParameters:
     )
 
 
+@lru_cache(maxsize=16)
 def poisson_limits(mean: float) -> Floats:
     """Return the cumulative Poisson probabilities of 0, 1, ... LARGEST - 1 clusters."""
     term = float(exponential(-mean))
@@ -46,6 +49,7 @@ def poisson_limits(mean: float) -> Floats:
         total += term
         limits[n] = total
         term *= mean / (n + 1)
+    limits.flags.writeable = False
     return limits
 
 

@@ -1,6 +1,7 @@
 """What the formulas of the calorimeter need of a card."""
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 from ..geometry.calorimeter import EmcBarrel, EmcEndcap
@@ -54,6 +55,7 @@ class EmcParameters(NamedTuple):
     front_lost: float
 
 
+@lru_cache(maxsize=16)
 def parameters(card: Card) -> EmcParameters:
     """Return the constants of a card."""
     emc, barrel, endcap = card.emc, card.emc.barrel, card.emc.endcap

@@ -1,6 +1,7 @@
 """Lateral shapes of showers: E3x3 / E5x5 and the second moment."""
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ class ShapeParameters(NamedTuple):
     rest: float
 
 
+@lru_cache(maxsize=16)
 def shape_parameters(card: Card) -> tuple[ShapeParameters, ShapeParameters, ShapeParameters]:
     """Return the constants of electromagnetic, minimum-ionising and hadronic showers."""
     shape = card.emc.shape

@@ -56,6 +56,11 @@ class Loss(NamedTuple):
     radii: Floats
     shares: Floats
 
+    @classmethod
+    def nothing(cls) -> "Loss":
+        """Return the constants of a card without losses."""
+        return cls(IonisationLoss(*(0.0 for _ in IonisationLoss._fields)), np.zeros(1), np.zeros(1))
+
 
 def mixture(parts: list[tuple[float, float, float, float]]) -> Material:
     """Return one material of unit thickness for parts of (g/cm^2, density [g/cm^3], Z/A, excitation energy [GeV]).
@@ -123,17 +128,21 @@ def ionisation_loss(card: Card) -> Loss | None:
     return Loss(constants, np.array([one[0] for one in groups]), shares)
 
 
-def share_crossed(radius2: Floats, card: Card, loss: Loss) -> Floats:
-    """Return the share of the matter that tracks cross which start at given squared radii [cm^2]."""
-    share = np.ones(len(radius2))
-    away = np.flatnonzero(radius2 >= loss.radii[0] * loss.radii[0])
-    if len(away):
-        start = np.sqrt(radius2[away])
-        inner, outer = loss.radii[-1], card.mdc.layers[-1].radius
-        in_gas = loss.shares[-1] * np.clip((outer - start) / (outer - inner), 0.0, 1.0)
-        passed = np.searchsorted(loss.radii, start, side="right")
-        share[away] = np.where(passed < len(loss.radii), loss.shares[np.minimum(passed, len(loss.radii) - 1)], in_gas)
-    return share
+@stage
+def share_stage(x: Floats, y: Floats, loss: Loss, outer: float, share: Floats) -> None:
+    """Fill the share of the matter that tracks cross which start at (x, y) [cm]; the gas ends at the radius `outer`."""
+    radii, shares = loss.radii, loss.shares
+    inner2, n = radii[0] * radii[0], radii.size
+    for i in range(np.uint64(share.size)):
+        share[i] = shares[0] if x[i] * x[i] + y[i] * y[i] >= inner2 else 1.0
+    for k in range(n):
+        radius, in_gas, behind = radii[k], k == n - 1, shares[min(k + 1, n - 1)]
+        for i in range(np.uint64(share.size)):
+            radius2 = x[i] * x[i] + y[i] * y[i]
+            start = math.sqrt(radius2)
+            gas = behind * min(max((outer - start) / (outer - radius), 0.0), 1.0)
+            passed = (radius2 >= inner2) & (start >= radius)
+            share[i] = (gas if in_gas else behind) if passed else share[i]
 
 
 @kernel

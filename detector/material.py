@@ -3,6 +3,7 @@
 Constants of the materials: Groom, Mokhov and Striganov, At. Data Nucl. Data Tables 78 (2001) 183.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -94,6 +95,7 @@ def touching_shells(card: Card) -> list[list[Cylinder]]:
     return groups
 
 
+@lru_cache(maxsize=16)
 def radiators(card: Card) -> tuple[Radiator, ...]:
     """Return the matter in front of the drift chamber's last layer, from the inside outwards; the last one is the gas.
 

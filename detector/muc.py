@@ -7,6 +7,7 @@ Bending in the return field and the loss of direction by scattering are left out
 """
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -53,6 +54,7 @@ class MucParameters(NamedTuple):
     per_straggling: float
 
 
+@lru_cache(maxsize=16)
 def parameters(card: Card) -> MucParameters:
     """Return the constants of a card."""
     muc = card.muc

@@ -6,6 +6,7 @@ tracks of an event share and which is a bunch spacing off in a few events.
 """
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -41,6 +42,7 @@ class TofParameters(NamedTuple):
     time_offset: float
 
 
+@lru_cache(maxsize=16)
 def parameters(card: Card) -> TofParameters:
     """Return the constants of a card."""
     barrel, endcap = card.tof.barrel, card.tof.endcap

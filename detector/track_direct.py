@@ -10,11 +10,10 @@ import numpy as np
 from ..arrays import Floats
 from ..constants import ALPHA_T
 from ..elementary import atan2, log
-from ..geometry.sections import Card
 from ..kernel import BLOCK, kernel, stage
 from .covariance import LOG_FLOOR, MIN_INCIDENCE
 from .layer_formulas import DIFFUSE, Triangle, kicks, measured_derivative, with_hit, with_kick
-from .surfaces import FIELDS, surface_table
+from .surfaces import FIELDS
 
 _B = np.uint64(BLOCK)
 _FIELDS = np.uint64(FIELDS)
@@ -186,15 +185,18 @@ def factor_stage(s: Floats, n: int) -> None:
         s[_B * np.uint64(POSITIVE) + i] = positive
 
 
-def direct_factors(s: Floats, n: int, card: Card, mass: float) -> None:
+@stage
+def direct_factors(s: Floats, n: int, table: Floats, bz: float, scattering_scale: float, mass: float) -> None:
     """Evaluate the first n tracks of a scratch of `ROWS` rows, whose rows D_RHO to STOP are filled.
 
-    Afterwards rows 0 to 14 hold the factors, N_HITS the crossings of chamber layers, and POSITIVE is 0 for covariances
-    that are not finite and positive definite.
+    `table` is that of all surfaces. Afterwards rows 0 to 14 hold the factors, N_HITS the crossings of chamber layers,
+    and POSITIVE is 0 for covariances that are not finite and positive definite.
     """
-    prepare_stage(s, n, mass, card.field.bz, card.mdc.scattering_scale)
-    table = surface_table(card)
+    prepare_stage(s, n, mass, bz, scattering_scale)
     layers_stage(table, s, n, 0.0)
-    if np.any(s[INBOUND * BLOCK : INBOUND * BLOCK + n] > 0.0):
+    inbound = False
+    for i in range(n):
+        inbound |= s[INBOUND * BLOCK + i] > 0.0
+    if inbound:
         layers_stage(table, s, n, 1.0)
     factor_stage(s, n)

@@ -16,7 +16,7 @@ from ..arrays import Floats, Keys
 from ..constants import HYPOTHESIS_MASSES
 from ..elementary import log, split_index
 from ..geometry.sections import Card
-from ..kernel import BLOCK, blocks, stage
+from ..kernel import BLOCK, stage
 from .arithmetic import exponential, logarithm
 from .covariance import cholesky, helix_covariance
 from .surfaces import is_symmetric
@@ -187,11 +187,22 @@ def covariance_stage(factors: Floats, scale: float, n: int, s: Floats) -> None:
 
 def covariances(factors: Floats, chosen: NDArray[np.intp], scale: float) -> Floats:
     """Return the covariances (m, 15) of chosen tracks out of factors (n, ENTRIES), column by column in memory."""
-    found = np.empty((len(chosen), 15), order="F")
-    s = np.empty(15 * BLOCK)
-    rows = s.reshape(15, BLOCK)
-    for block in blocks(len(chosen)):
-        n = block.stop - block.start
-        covariance_stage(factors[chosen[block]].reshape(-1), scale, n, s)
-        found[block] = rows[:, :n].T
-    return found
+    found = np.empty((15, len(chosen)))
+    _multiply(factors.reshape(-1), chosen, scale, found)
+    return found.T
+
+
+@stage
+def _multiply(factors: Floats, chosen: NDArray[np.intp], scale: float, found: Floats) -> None:
+    """Fill the covariances of chosen tracks, shape (15, m), block by block."""
+    own, s = np.empty(ENTRIES * BLOCK), np.empty(15 * BLOCK)
+    for first in range(0, chosen.size, BLOCK):
+        last = min(first + BLOCK, chosen.size)
+        n = last - first
+        for j in range(np.uint64(n)):
+            source, target = np.uint64(chosen[first + j]) * np.uint64(ENTRIES), j * np.uint64(ENTRIES)
+            for k in range(np.uint64(ENTRIES)):
+                own[target + k] = factors[source + k]
+        covariance_stage(own, scale, n, s)
+        for k in range(15):
+            found[k, first:last] = s[k * BLOCK : k * BLOCK + n]

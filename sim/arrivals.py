@@ -18,6 +18,7 @@ from ..detector.emc_background import (
     poisson_limits,
 )
 from ..geometry.card import Card
+from .gather import taken
 from .particles import MASSES, PHOTON, Particles
 from .shower_stages import cosine_stage, merge_stage, odd_stage
 from .tracks import Tracks
@@ -123,9 +124,9 @@ def arrivals(
     at = at._replace(hadrons=slice(at.hadrons.start, at.neutral.stop))
     seen = Arrivals(
         source=source,
-        row=np.concatenate([particles.row[real], noise.row]),
-        event=np.concatenate([particles.event[real], noise.event]),
-        particle=np.concatenate([particles.particle[real], NOISE_KEY + noise.number]),
+        row=np.concatenate([taken(particles.row, real), noise.row]),
+        event=np.concatenate([taken(particles.event, real), noise.event]),
+        particle=np.concatenate([taken(particles.particle, real), NOISE_KEY + noise.number]),
         theta=np.empty(n),
         phi=np.empty(n),
         cosine=np.empty(n),
@@ -154,7 +155,7 @@ def _straight(seen: Arrivals, at: slice, particles: Particles, rows: Ints, card:
     if rows.size == 0:
         return
     names = ("x", "y", "z", "px", "py", "pz")
-    x, y, z, px, py, pz = (np.take(getattr(particles, name), rows, mode="clip") for name in names)
+    x, y, z, px, py, pz = (taken(getattr(particles, name), rows) for name in names)
     emc.photon_impact_stage(x, y, z, px, py, pz, emc.parameters(card), seen.theta[at], seen.phi[at])
 
 
@@ -167,7 +168,7 @@ def _tracks(
     inner = slice(muons - first, None)
     path = tracks.path_factor[inner]
     seen.path_factor[muons:last], seen.p[muons:last] = np.where(path == path, path, 1.0), tracks.p[inner]
-    seen.mass[muons:last] = MASSES[species[inner]]
+    seen.mass[muons:last] = taken(MASSES, species[inner])
     inner = slice(hadrons - first, None)
     seen.kind[hadrons:last] = 2 * (species[inner] - PION) + (particles.charge[charged[inner]] < 0.0)
 

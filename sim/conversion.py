@@ -4,10 +4,11 @@ import numpy as np
 
 from ..arrays import Bools, Floats, Ints
 from ..constants import M_E
-from ..detector.conversion import conversion_stage, exit_stage, share_stage
+from ..detector.conversion import conversion_stage, exit_stage, reach_stage, share_stage
 from ..detector.material import Radiator, radiators
 from ..geometry.card import Card
 from ..kernel import blocks
+from .gather import taken
 from .particles import PHOTON, Particles, daughter_key, joined
 
 
@@ -41,16 +42,12 @@ def convert_photons(particles: Particles, card: Card, k0: np.uint64, k1: np.uint
 
 
 def _in_reach(particles: Particles, rows: Ints, shells: tuple[Radiator, ...]) -> Bools:
-    """Return which photons may cross a shell: the others leave through its ends, or start outside.
-
-    To the radius r it is at least r - r0 in the transverse plane, and |pz| / pt times that along z.
-    """
-    names = ("x", "y", "z", "px", "py", "pz")
-    x, y, z, px, py, pz = (np.take(getattr(particles, name), rows, mode="clip") for name in names)
-    pt, r, z, pz = np.sqrt(px * px + py * py), np.sqrt(x * x + y * y), np.abs(z), np.abs(pz)
-    crossed = np.zeros(len(r), dtype=bool)
+    """Return which photons may cross a shell: the others leave through its ends, or start outside."""
+    crossed = np.zeros(len(rows), dtype=bool)
+    start = taken(particles.x, rows), taken(particles.y, rows), taken(particles.z, rows)
+    momentum = taken(particles.px, rows), taken(particles.py, rows), taken(particles.pz, rows)
     for shell in shells:
-        crossed |= (pt * (shell.half_length + z) >= pz * (shell.outer - r)) & (r < shell.outer)
+        reach_stage(start, momentum, shell.outer, shell.half_length, crossed)
     return crossed
 
 

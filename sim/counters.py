@@ -7,7 +7,7 @@ from ..detector import dedx, muc, tof
 from ..detector.muc_table import muc_table
 from ..event import D_RHO, DZ, KAPPA, TAN_LAMBDA, Ints
 from ..geometry.card import Card
-from ..kernel import BLOCK, blocks, stage
+from ..kernel import BLOCK, stage
 from ..rng import DEDX_STREAM, EVENT_TIME_STREAM, TOF_STREAM, normal2, uniform, words
 from .particles import Particles
 
@@ -47,12 +47,31 @@ def measure_dedx(
     k1: np.uint64,
 ) -> Floats:
     """Return dE/dx of tracks over the plateau; NaN with too few hits."""
-    g, u, measured = np.empty(len(p)), np.empty(len(p)), np.empty(len(p))
-    constants = dedx.parameters(card)
-    for s in blocks(len(p)):
-        draw_stage(k0, k1, event[s], particle[s], DEDX_STREAM, g[s], u[s])
-        dedx.dedx_stage(p[s], mass[s], n_hits[s], sine[s], g[s], u[s], constants, measured[s])
+    measured = np.empty(len(p))
+    _ionise(dedx.parameters(card), k0, k1, event, particle, mass, p, n_hits, sine, measured)
     return measured
+
+
+@stage
+def _ionise(
+    constants: dedx.DedxParameters,
+    k0: np.uint64,
+    k1: np.uint64,
+    event: Keys,
+    particle: Keys,
+    mass: Floats,
+    p: Floats,
+    n_hits: Floats,
+    sine: Floats,
+    measured: Floats,
+) -> None:
+    """Fill dE/dx, block by block."""
+    scratch = np.empty((2, BLOCK))
+    for first in range(0, p.size, BLOCK):
+        s = slice(first, min(first + BLOCK, p.size))
+        g, u = scratch[0, : s.stop - first], scratch[1, : s.stop - first]
+        draw_stage(k0, k1, event[s], particle[s], DEDX_STREAM, g, u)
+        dedx.dedx_stage(p[s], mass[s], n_hits[s], sine[s], g, u, constants, measured[s])
 
 
 def measure_tof(
@@ -67,21 +86,45 @@ def measure_tof(
     k1: np.uint64,
 ) -> tuple[Floats, Floats, Floats]:
     """Return time of flight [ns], path of the measured helix [cm] and resolution [ns]; NaN without a counter."""
-    n = len(p)
-    time, path, sigma = np.empty(n), np.empty(n), np.empty(n)
+    time, path, sigma = np.empty(len(p)), np.empty(len(p)), np.empty(len(p))
+    scale = 1.0 if card.tof.smear else 0.0
+    helices = np.ascontiguousarray(true_helix.T), np.ascontiguousarray(helix.T)
+    _fly(tof.parameters(card), scale, k0, k1, event, particle, mass, p, helices, time, path, sigma)
+    return time, path, sigma
+
+
+@stage
+def _fly(
+    constants: tof.TofParameters,
+    scale: float,
+    k0: np.uint64,
+    k1: np.uint64,
+    event: Keys,
+    particle: Keys,
+    mass: Floats,
+    p: Floats,
+    helices: tuple[Floats, Floats],
+    time: Floats,
+    path: Floats,
+    sigma: Floats,
+) -> None:
+    """Fill what the counters say, block by block; true and measured helices are of shape (5, n)."""
     scratch = np.empty((4, BLOCK))
-    constants = tof.parameters(card)
-    for s in blocks(n):
-        g, u, true_path, true_sigma = scratch[:, : s.stop - s.start]
+    true, measured = helices
+    for first in range(0, p.size, BLOCK):
+        s = slice(first, min(first + BLOCK, p.size))
+        n = s.stop - first
+        g, u, true_path, true_sigma = scratch[0, :n], scratch[1, :n], scratch[2, :n], scratch[3, :n]
         draw_stage(k0, k1, event[s], particle[s], TOF_STREAM, g, u)
-        if not card.tof.smear:
+        if scale == 0.0:
             g[:] = 0.0
-        tof.counter_stage(*_columns(true_helix, s), u, constants, true_path, true_sigma)
+        at = true[D_RHO, s], true[KAPPA, s], true[DZ, s], true[TAN_LAMBDA, s]
+        tof.counter_stage(at[0], at[1], at[2], at[3], u, constants, true_path, true_sigma)
         tof.time_stage(true_path, p[s], mass[s], true_sigma, g, constants, time[s])
         event_time_stage(k0, k1, event[s], constants, time[s])
-        tof.counter_stage(*_columns(helix, s), u, constants, path[s], sigma[s])
+        at = measured[D_RHO, s], measured[KAPPA, s], measured[DZ, s], measured[TAN_LAMBDA, s]
+        tof.counter_stage(at[0], at[1], at[2], at[3], u, constants, path[s], sigma[s])
         tof.finish_stage(constants.event_time_sigma, time[s], path[s], sigma[s])
-    return time, path, sigma
 
 
 def add_delays(particles: Particles, rows: Ints, mass: Floats, bz: float, time: Floats) -> None:
@@ -114,11 +157,29 @@ def measure_muc(
     """Return depth in the muon counter [cm], NaN outside its chambers, layers hit, and distance to the hits [cm]."""
     depth, layers, residual = np.empty(len(p)), np.empty(len(p)), np.empty(len(p))
     constants, table = muc.parameters(card), muc_table(card)
-    for s in blocks(len(p)):
-        columns = event[s], particle[s], p[s], cosine[s], phi[s], species[s]
-        muc.muc_stage(k0, k1, *columns, table, constants, depth[s], layers[s], residual[s])
+    _penetrate(constants, table, k0, k1, event, particle, p, cosine, phi, species, depth, layers, residual)
     return depth, layers, residual
 
 
-def _columns(helix: Floats, s: slice) -> tuple[Floats, Floats, Floats, Floats]:
-    return helix[s, D_RHO], helix[s, KAPPA], helix[s, DZ], helix[s, TAN_LAMBDA]
+@stage
+def _penetrate(
+    constants: muc.MucParameters,
+    table: Floats,
+    k0: np.uint64,
+    k1: np.uint64,
+    event: Keys,
+    particle: Keys,
+    p: Floats,
+    cosine: Floats,
+    phi: Floats,
+    species: Keys,
+    depth: Floats,
+    layers: Floats,
+    residual: Floats,
+) -> None:
+    """Fill what the muon counter says, block by block."""
+    for first in range(0, p.size, BLOCK):
+        s = slice(first, min(first + BLOCK, p.size))
+        keys = event[s], particle[s]
+        results = depth[s], layers[s], residual[s]
+        muc.muc_stage(k0, k1, keys[0], keys[1], p[s], cosine[s], phi[s], species[s], table, constants, *results)

@@ -50,7 +50,10 @@ def decay_in_flight(particles: Particles, card: Card, k0: np.uint64, k1: np.uint
     for kinds in ((310, 3122), (211, 321)) if card.matter.decays else ():
         made, stop, size, n = [particles], particles.stop, np.abs(particles.pdg), len(particles.row)
         for kind in kinds:
-            rows, points = _decaying(particles, np.flatnonzero(size == kind), kind, card, k0, k1)
+            alive = np.flatnonzero(size == kind)
+            if len(alive) == 0:
+                continue
+            rows, points = _decaying(particles, alive, kind, card, k0, k1)
             if len(rows) == 0:
                 continue
             stop = stop.copy()

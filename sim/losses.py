@@ -97,6 +97,13 @@ def none_fires(n_tracks: Ints, energy: Floats, conditions: tuple[Condition, ...]
     return failing
 
 
+def triggered_anyway(number: Ints, card: Card, k0: np.uint64, k1: np.uint64) -> Flags:
+    """Return which events are triggered where the trigger asks for nothing; all of them where it does."""
+    if card.trigger.condition:
+        return np.ones(len(number), dtype=bool)
+    return triggered(number.astype(np.uint64), number, np.zeros(0), card, k0, k1)
+
+
 def triggered_events(
     number: Ints,
     particles: Particles,
@@ -107,23 +114,20 @@ def triggered_events(
     k0: np.uint64,
     k1: np.uint64,
 ) -> Flags:
-    """Return which events are triggered; what is in them is counted only for a trigger that asks for it."""
+    """Return which events are triggered by a trigger that asks for what is in them."""
     n = len(number)
-    n_tracks: Ints = np.zeros(n, dtype=np.int64)
-    energy: Floats = np.zeros(n)
-    if card.trigger.condition:
-        n_tracks = np.bincount(particles.row[charged[tracks.found]], minlength=n).astype(np.int64)
-        row = np.repeat(np.arange(n), np.diff(showers["shower_offsets"]))
-        energy[:] = np.bincount(row, weights=showers["shower_energy"], minlength=n)
+    n_tracks = np.bincount(particles.row[charged[tracks.found]], minlength=n).astype(np.int64)
+    row = np.repeat(np.arange(n), np.diff(showers["shower_offsets"]))
+    energy = np.bincount(row, weights=showers["shower_energy"], minlength=n).astype(np.float64)
     return triggered(number.astype(np.uint64), n_tracks, energy, card, k0, k1)
 
 
-def of_triggered_events(showers: dict[str, NDArray[Any]], kept: Flags) -> dict[str, NDArray[Any]]:
+def of_triggered_events(showers: dict[str, NDArray[Any]], kept: Flags) -> dict[str, Any]:
     """Return the table of the showers of the events that are triggered."""
     return showers if kept.all() else _some(showers, np.repeat(kept, np.diff(showers["shower_offsets"])))
 
 
-def _some(showers: dict[str, NDArray[Any]], kept: Flags) -> dict[str, NDArray[Any]]:
+def _some(showers: dict[str, NDArray[Any]], kept: Flags) -> dict[str, Any]:
     """Return the table of some showers."""
     before = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(kept, dtype=np.int64)])
     columns = {name: column[kept] for name, column in showers.items() if name != "shower_offsets"}
@@ -140,7 +144,7 @@ def lose_tracks(particles: Particles, charged: Ints, tracks: Tracks, card: Card,
 
 def lose_showers(
     showers: dict[str, NDArray[Any]], number: Ints, card: Card, k0: np.uint64, k1: np.uint64
-) -> dict[str, NDArray[Any]]:
+) -> dict[str, Any]:
     """Return the table of the showers that are not lost in dead regions of the calorimeter."""
     offsets = showers["shower_offsets"]
     counts = np.diff(offsets)

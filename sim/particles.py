@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Keys
+from ..arrays import Bools, Keys
 from ..checks import check_finite
 from ..constants import HYPOTHESIS_MASSES, HYPOTHESIS_PDG, MUON, PION, PROTON, C
 from ..event import Floats, Ints, TruthEvents
@@ -45,6 +45,8 @@ class Particles(NamedTuple):
 
 
 PHOTON = 22
+_KNOWN = np.array(HYPOTHESIS_PDG, dtype=np.int64)
+_N_KNOWN = len(HYPOTHESIS_PDG)
 
 #: The bits of a `particle` key from here on tell which daughter it is, four for each generation.
 GENERATION = np.uint64(20)
@@ -72,6 +74,16 @@ def joined(parts: "list[Particles]") -> Particles:
     return parts[0] if len(parts) == 1 else Particles._make(np.concatenate(column) for column in zip(*parts))
 
 
+def with_rows(particles: Particles, rows: Ints, changed: Particles) -> Particles:
+    """Return the particles with some rows in the places and with the momenta of others."""
+    if len(rows) == 0:
+        return particles
+    columns = {name: getattr(particles, name).copy() for name in ("px", "py", "pz", "x", "y", "z")}
+    for name, column in columns.items():
+        column[rows] = getattr(changed, name)
+    return particles._replace(**columns)
+
+
 @stage
 def boost_stage(lab: Laboratory, x: Floats, z: Floats, time: Floats) -> None:
     """Take momenta and energies, or places and times, from the centre of mass to the laboratory, in place."""
@@ -83,14 +95,56 @@ def boost_stage(lab: Laboratory, x: Floats, z: Floats, time: Floats) -> None:
 def vertex_stage(
     k0: np.uint64, k1: np.uint64, event: NDArray[np.uint64], spot: Floats, x: Floats, y: Floats, z: Floats
 ) -> None:
-    """Add the interaction point of the event, drawn from the luminous region: `spot` is centre and widths."""
+    """Fill the interaction points of events, drawn from the luminous region: `spot` is centre and widths."""
     for i in range(np.uint64(event.size)):
         a, b, c, d = words(k0, k1, event[i], np.uint64(0), VERTEX_STREAM, np.uint64(0))
         g, h = normal2(a, b)
         k, _ = normal2(c, d)
-        x[i] += spot[0] + spot[3] * g
-        y[i] += spot[1] + spot[4] * h
-        z[i] += spot[2] + spot[5] * k
+        x[i] = spot[0] + spot[3] * g
+        y[i] = spot[1] + spot[4] * h
+        z[i] = spot[2] + spot[5] * k
+
+
+@stage
+def shift_stage(row: Ints, points: tuple[Floats, Floats, Floats], x: Floats, y: Floats, z: Floats) -> None:
+    """Add to the places of particles the points of the events in whose rows they are."""
+    for i in range(np.uint64(row.size)):
+        j = np.uint64(row[i])
+        x[i] += points[0][j]
+        y[i] += points[1][j]
+        z[i] += points[2][j]
+
+
+@stage
+def number_stage(row: Ints, offsets: Ints, number: Ints, event: Keys, particle: Keys) -> None:
+    """Fill the number of each particle's event, and its index among the particles there."""
+    for i in range(np.uint64(row.size)):
+        j = np.uint64(row[i])
+        event[i] = np.uint64(number[j])
+        particle[i] = i - np.uint64(offsets[j])
+
+
+@stage
+def seen_stage(
+    pdg: NDArray[np.int32], status: NDArray[np.int32], px: Floats, py: Floats, pz: Floats, seen: Bools
+) -> None:
+    """Fill which particles may meet the detector: of status 1, no neutrinos, and not at rest."""
+    for i in range(np.uint64(pdg.size)):
+        kind = abs(pdg[i])
+        neutrino = (kind == 12) | (kind == 14) | (kind == 16)
+        moving = (px[i] != 0.0) | (py[i] != 0.0) | (pz[i] != 0.0)
+        seen[i] = (status[i] == 1) & (not neutrino) & moving
+
+
+@stage
+def species_stage(pdg: NDArray[np.int32], known: Ints, species: Ints) -> None:
+    """Fill the hypotheses that particles are tracked as; `known` are the PDG numbers of the hypotheses."""
+    for i in range(np.uint64(pdg.size)):
+        size = abs(np.int64(pdg[i]))
+        nearest = PROTON if size > 1000 else (MUON if size < 100 else PION)
+        for k in range(_N_KNOWN):
+            nearest = k if size == known[k] else nearest
+        species[i] = nearest
 
 
 def final_state(truth: TruthEvents, card: Card, k0: np.uint64, k1: np.uint64) -> Particles:
@@ -104,29 +158,30 @@ def final_state(truth: TruthEvents, card: Card, k0: np.uint64, k1: np.uint64) ->
     ValueError
         If a momentum, an energy, a vertex or a weight is not finite: the message names value and event.
     """
-    counts = np.diff(truth.offsets)
-    rows = np.repeat(np.arange(truth.n_events), counts)
     check_finite(truth, "truth")
-    moving = (truth.px != 0.0) | (truth.py != 0.0) | (truth.pz != 0.0)
-    kind = np.abs(truth.pdg)
-    neutrino = (kind == 12) | (kind == 14) | (kind == 16)
-    final = np.flatnonzero((truth.status == 1) & ~neutrino & moving)
-    row = rows[final]
+    seen = np.empty(len(truth.pdg), dtype=bool)
+    seen_stage(truth.pdg, truth.status, truth.px, truth.py, truth.pz, seen)
+    row = np.repeat(np.arange(truth.n_events), np.diff(truth.offsets))
+    event, index = np.empty(len(row), dtype=np.uint64), np.empty(len(row), dtype=np.uint64)
+    number_stage(row, truth.offsets, truth.number, event, index)
+    final: slice | Ints = slice(None) if seen.all() else np.flatnonzero(seen)
+    names = ("px", "py", "pz", "energy", "vx", "vy", "vz", "t")
+    px, py, pz, energy, x, y, z, time = (np.array(getattr(truth, name)[final]) for name in names)
     particles = Particles(
-        row=row,
-        event=truth.number[row].astype(np.uint64),
-        particle=(final - truth.offsets[row]).astype(np.uint64),
+        row=row[final],
+        event=event[final],
+        particle=index[final],
         pdg=truth.pdg[final],
         charge=truth.charge[final].astype(np.float64),
-        px=truth.px[final],
-        py=truth.py[final],
-        pz=truth.pz[final],
-        energy=truth.energy[final],
-        x=truth.vx[final],
-        y=truth.vy[final],
-        z=truth.vz[final],
-        time=truth.t[final],
-        stop=np.full(len(final), np.inf),
+        px=px,
+        py=py,
+        pz=pz,
+        energy=energy,
+        x=x,
+        y=y,
+        z=z,
+        time=time,
+        stop=np.full(len(px), np.inf),
     )
     if truth.frame == "cm":
         lab = card.beam.laboratory()
@@ -134,8 +189,9 @@ def final_state(truth: TruthEvents, card: Card, k0: np.uint64, k1: np.uint64) ->
         light_path = C * particles.time
         boost_stage(lab, particles.x, particles.z, light_path)
         np.divide(light_path, C, out=particles.time)
-    spot = np.array(card.beam.spot_centre + card.beam.spot)
-    vertex_stage(k0, k1, particles.event, spot, particles.x, particles.y, particles.z)
+    spot, points = np.array(card.beam.spot_centre + card.beam.spot), np.empty((3, truth.n_events))
+    vertex_stage(k0, k1, truth.number.astype(np.uint64), spot, *points)
+    shift_stage(particles.row, (points[0], points[1], points[2]), particles.x, particles.y, particles.z)
     return particles
 
 
@@ -145,11 +201,9 @@ def species_of(pdg: NDArray[np.int32]) -> NDArray[np.int64]:
     Charged particles that besfast has no hypothesis for are tracked as the nearest of its kind: leptons as muons,
     mesons as pions, baryons and nuclei as protons.
     """
-    size = np.abs(pdg)
-    species = np.where(size > 1000, PROTON, np.where(size < 100, MUON, PION))
-    for number, hypothesis in zip(HYPOTHESIS_PDG, range(len(HYPOTHESIS_PDG))):
-        species = np.where(size == number, hypothesis, species)
-    return species.astype(np.int64)
+    species = np.empty(len(pdg), dtype=np.int64)
+    species_stage(pdg, _KNOWN, species)
+    return species
 
 
 #: Masses [GeV] by hypothesis.

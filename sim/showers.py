@@ -4,6 +4,7 @@ An electron's shower contains its radiated photons where they arrive within the 
 a shower of their own, in the direction in which they left. Showers of several particles at one place stay apart.
 """
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ from ..detector.leakage import ELECTRON_SHOWER, PHOTON_SHOWER, leakage_table
 from ..geometry.card import Card
 from ..kernel import BLOCK, stage
 from .arrivals import Arrivals, Radiated, Slices, arrivals, background
+from .gather import taken
 from .particles import Particles, truth_index
 from .shower_stages import (
     accept_stage,
@@ -73,11 +75,13 @@ class Response(NamedTuple):
     time: tuple[float, float]
 
 
-def _response(card: Card, k0: np.uint64, k1: np.uint64) -> Response:
+@lru_cache(maxsize=16)
+def _response(card: Card) -> Response:
+    """Return what a card says, with a key of zeros."""
     scale = 1.0 if card.emc.smear else 0.0
     return Response(
-        k0,
-        k1,
+        np.uint64(0),
+        np.uint64(0),
         emc.parameters(card),
         leakage_table(card.emc),
         ionisation_parameters(card),
@@ -127,7 +131,7 @@ def shower_columns(
     noise = background(number, triggered, card, k0, k1)
     seen, at = arrivals(particles, charged, species, tracks, radiated, noise, card)
     showers = Showers(*(np.empty(len(seen.row)) for _ in Showers._fields))
-    response, scratch = _response(card, k0, k1), np.empty((_ROWS, BLOCK))
+    response, scratch = _response(card)._replace(k0=k0, k1=k1), np.empty((_ROWS, BLOCK))
     shape = np.zeros(BLOCK, dtype=np.int64)
     _electromagnetic(response, seen, at.photons.start, at.photons.stop, PHOTON_SHOWER, shape, scratch, showers)
     _electromagnetic(response, seen, at.electrons.start, at.electrons.stop, ELECTRON_SHOWER, shape, scratch, showers)
@@ -276,6 +280,6 @@ def _table(
     values = {**showers._asdict(), "theta": seen.theta, "phi": seen.phi}
     return {
         "shower_offsets": offsets,
-        "shower_truth": np.take(truth, order, mode="clip"),
-        **{f"shower_{name}": np.take(column, order, mode="clip") for name, column in values.items()},
+        "shower_truth": taken(truth, order),
+        **{f"shower_{name}": taken(column, order) for name, column in values.items()},
     }

@@ -1,52 +1,44 @@
 """From charged particles to measured helices: energy loss, resolution from the layers crossed, efficiency."""
 
-import math
+from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Bools, Floats, Keys
-from ..constants import ALPHA_T, HYPOTHESES, HYPOTHESIS_MASSES
+from ..arrays import Bools, Floats, Ints
+from ..constants import HYPOTHESES, HYPOTHESIS_MASSES
 from ..detector import emc, track_direct
-from ..detector.ionisation import Loss, correct_stage, ionisation_loss, share_crossed, slow_down_stage
+from ..detector.ionisation import Loss, correct_stage, ionisation_loss, share_stage, slow_down_stage
 from ..detector.ionisation import draw_stage as energy_loss_draw_stage
-from ..detector.surfaces import surfaces
-from ..detector.track_efficiency import TrackEfficiency, drawn_hits, found_probability, gap_stage, track_efficiency
-from ..detector.track_table import (
-    ENTRIES,
-    P_MIN,
-    TrackTable,
-    interpolate_stage,
-    locate_stage,
-    smear_stage,
-    track_table,
-)
+from ..detector.surfaces import surface_table, surfaces
+from ..detector.track_efficiency import TrackEfficiency, gap_stage, track_efficiency
+from ..detector.track_table import ENTRIES, TrackTable, interpolate_stage, locate_stage, smear_stage, track_table
 from ..geometry.card import Card
-from ..geometry.helix import helix_at_origin
 from ..kernel import BLOCK, stage
-from ..rng import TRACK_EFFICIENCY_STREAM, TRACK_STREAM, normal2, uniform, words
+from . import track_stages as t
+from .gather import gather_stage
 from .particles import Particles
 
 _B = np.uint64(BLOCK)
+_ENTRIES = np.uint64(ENTRIES)
 
-# rows of the scratch; 0 to 15 are those of smear_stage, _RESULTS those of the columns of `Tracks`
-_NORMALS, _TAIL, _TRUE, _MEASURED = 0, 5, 6, 11
-_N_HITS, _P, _STATUS = range(16, 19)
-_RESULTS = slice(_TRUE, 19)
-_X, _Y, _Z, _PX, _PY, _PZ, _CHARGE, _STOP = range(19, 27)
-_SIGNED_COS, _PT, _FOUND, _FP, _FC, _U_HITS, _START, _INBOUND, _AWAY, _KEPT = range(27, 37)
-ROWS = 37
-
-#: The row of kappa in the factor of the covariance.
-_KAPPA_ERRORS = slice(3, 6)
-
-# flags of `track_status`, as numbers to be added
-CURLS, DISPLACED, ENDS, STAND_IN = 1.0, 2.0, 4.0, 8.0
-
-#: A track from closer than this to the beam line, and to the origin along it [cm], has the covariance of one from the
-#: origin: to 1 % of its errors.
-NEAR_AXIS, NEAR_ORIGIN = 0.5, 5.0
+#: Rows of the scratch of which the columns of `Tracks` are made: true and measured helix, hits, momentum, flags.
+_RESULTS = t.STATUS + 1 - t.TRUE
+#: What the direct evaluation needs of a track: its row, and ours.
+_DIRECT = (
+    (track_direct.D_RHO, t.TRUE),
+    (track_direct.KAPPA, t.TRUE + 2),
+    (track_direct.DZ, t.TRUE + 3),
+    (track_direct.TAN_LAMBDA, t.TRUE + 4),
+    (track_direct.P, t.P),
+    (track_direct.START, t.START),
+    (track_direct.INBOUND, t.INBOUND),
+    (track_direct.STOP, t.STOP),
+)
+#: Tracks that a vector holds at most: the direct evaluation is filled up to whole vectors.
+_LANES = 8
 
 
 class Tracks(NamedTuple):
@@ -69,98 +61,67 @@ class Tracks(NamedTuple):
     status: Floats
 
 
-@stage
-def helix_stage(s: Floats, n: int, bz: float) -> None:
-    """Write the true helix and p, pt, charge * cos(theta) of the first n particles of the scratch."""
-    for j in range(np.uint64(n)):
-        px, py, pz = s[_B * np.uint64(_PX) + j], s[_B * np.uint64(_PY) + j], s[_B * np.uint64(_PZ) + j]
-        charge = s[_B * np.uint64(_CHARGE) + j]
-        # along the beam exactly there is no helix: a tenth of an eV keeps the numbers finite, and no layer is crossed
-        px = 1e-10 if px * px + py * py == 0.0 else px
-        d_rho, phi0, kappa, dz, tan_lambda = helix_at_origin(
-            s[_B * np.uint64(_X) + j], s[_B * np.uint64(_Y) + j], s[_B * np.uint64(_Z) + j], px, py, pz, charge, bz
-        )
-        s[_B * np.uint64(_TRUE) + j] = d_rho
-        s[_B * np.uint64(_TRUE + 1) + j] = phi0
-        s[_B * np.uint64(_TRUE + 2) + j] = kappa
-        s[_B * np.uint64(_TRUE + 3) + j] = dz
-        s[_B * np.uint64(_TRUE + 4) + j] = tan_lambda
-        pt = math.sqrt(px * px + py * py)
-        p = math.sqrt(px * px + py * py + pz * pz)
-        sign = 1.0 if charge > 0.0 else -1.0
-        s[_B * np.uint64(_P) + j] = p
-        s[_B * np.uint64(_PT) + j] = pt
-        s[_B * np.uint64(_SIGNED_COS) + j] = sign * pz / p
+class Response(NamedTuple):
+    """What a card says about the tracks of one hypothesis, and the mass [GeV] that the fit assumes."""
+
+    hypothesis: int
+    mass: float
+    assumed_mass: float
+    bz: float
+    table: TrackTable
+    efficiency: TrackEfficiency
+    calorimeter: emc.EmcParameters
+    #: Whether tracks lose energy, and where.
+    loses: bool
+    loss: Loss
+    #: Radii [cm] where matter begins, of the last layer of the chamber, and in its middle.
+    free_radius: float
+    last_radius: float
+    middle_radius: float
+    #: Azimuths with an efficiency of their own, shape (n, 3): from, to [rad], factor.
+    gaps: Floats
+    #: Scale of the smearing (0 without), fraction and scale of its tails.
+    smearing: tuple[float, float, float]
+    surfaces: Floats
+    scattering_scale: float
 
 
-@stage
-def status_stage(s: Floats, n: int, bz: float, free_radius: float, last_radius: float) -> None:
-    """Write where the first n tracks begin, and whether they curl, begin away from the beam line or end inside.
-
-    `free_radius` is where matter begins, `last_radius` that of the last layer of the chamber.
-    """
-    for j in range(np.uint64(n)):
-        x, y = s[_B * np.uint64(_X) + j], s[_B * np.uint64(_Y) + j]
-        d_rho, dz = s[_B * np.uint64(_TRUE) + j], s[_B * np.uint64(_TRUE + 3) + j]
-        start = math.sqrt(x * x + y * y)
-        outwards = x * s[_B * np.uint64(_PX) + j] + y * s[_B * np.uint64(_PY) + j]
-        reach = abs(d_rho + 2.0 * (ALPHA_T / bz) / s[_B * np.uint64(_TRUE + 2) + j])
-        status = CURLS if reach < last_radius else 0.0
-        away = (start > free_radius) | (abs(d_rho) > NEAR_AXIS) | (abs(dz) > NEAR_ORIGIN)
-        status += DISPLACED if away else 0.0
-        status += ENDS if s[_B * np.uint64(_STOP) + j] < last_radius else 0.0
-        s[_B * np.uint64(_START) + j] = start
-        s[_B * np.uint64(_INBOUND) + j] = 1.0 if outwards < 0.0 else 0.0
-        s[_B * np.uint64(_AWAY) + j] = 1.0 if away else 0.0
-        s[_B * np.uint64(_STATUS) + j] = status
-        s[_B * np.uint64(_KEPT) + j] = 1.0
-
-
-@stage
-def draw_stage(k0: np.uint64, k1: np.uint64, event: Keys, particle: Keys, s: Floats) -> None:
-    """Draw the five normals and the uniforms of the tails and of the missing hits of every track."""
-    for j in range(np.uint64(event.size)):
-        a, b, c, d = words(k0, k1, event[j], particle[j], TRACK_STREAM, np.uint64(0))
-        g0, g1 = normal2(a, b)
-        g2, g3 = normal2(c, d)
-        a, b, c, d = words(k0, k1, event[j], particle[j], TRACK_STREAM, np.uint64(1))
-        g4, _ = normal2(a, b)
-        s[_B * np.uint64(_NORMALS) + j] = g0
-        s[_B * np.uint64(_NORMALS + 1) + j] = g1
-        s[_B * np.uint64(_NORMALS + 2) + j] = g2
-        s[_B * np.uint64(_NORMALS + 3) + j] = g3
-        s[_B * np.uint64(_NORMALS + 4) + j] = g4
-        s[_B * np.uint64(_TAIL) + j] = uniform(c)
-        s[_B * np.uint64(_U_HITS) + j] = uniform(d)
-
-
-@stage
-def found_stage(
-    k0: np.uint64, k1: np.uint64, event: Keys, particle: Keys, factors: Floats, s: Floats, efficiency: TrackEfficiency
-) -> None:
-    """Draw the hits among the layers crossed, and decide which tracks are found."""
-    for j in range(np.uint64(event.size)):
-        a, _, _, _ = words(k0, k1, event[j], particle[j], TRACK_EFFICIENCY_STREAM, np.uint64(0))
-        crossed = factors[j * np.uint64(ENTRIES) + np.uint64(ENTRIES - 1)]
-        hits = drawn_hits(crossed, s[_B * np.uint64(_U_HITS) + j], efficiency)
-        pt, cosine = s[_B * np.uint64(_PT) + j], s[_B * np.uint64(_SIGNED_COS) + j]
-        probability = found_probability(pt, cosine, s[_B * np.uint64(_AWAY) + j], efficiency)
-        # the table of the layers ends at P_MIN, where a track still bends back inside the chamber
-        enough = (hits >= efficiency.min_hits) & (s[_B * np.uint64(_P) + j] >= P_MIN)
-        kept = uniform(a) < probability * s[_B * np.uint64(_KEPT) + j]
-        s[_B * np.uint64(_N_HITS) + j] = hits
-        s[_B * np.uint64(_FOUND) + j] = 1.0 if kept & enough else 0.0
+@lru_cache(maxsize=64)
+def _response(card: Card, hypothesis: int) -> Response:
+    mdc, loss = card.mdc, ionisation_loss(card)
+    gaps = [(gap.phi_min, gap.phi_max, gap.efficiency) for gap in mdc.phi_gaps]
+    first, last = mdc.layers[0].radius, mdc.layers[-1].radius
+    return Response(
+        hypothesis,
+        HYPOTHESIS_MASSES[hypothesis],
+        HYPOTHESIS_MASSES[HYPOTHESES.index(card.matter.track_hypothesis)],
+        card.field.bz,
+        track_table(card),
+        track_efficiency(card, hypothesis),
+        emc.parameters(card),
+        loss is not None,
+        Loss.nothing() if loss is None else loss,
+        surfaces(card)[-1].radius,
+        last,
+        0.5 * (first + last),
+        np.array(gaps, dtype=np.float64).reshape(-1, 3),
+        (1.0 if mdc.smear else 0.0, mdc.tail_fraction, mdc.tail_scale),
+        surface_table(card),
+        mdc.scattering_scale,
+    )
 
 
 def measure_tracks(
-    particles: Particles, species: NDArray[np.int64], card: Card, k0: np.uint64, k1: np.uint64
+    particles: Particles, rows: Ints, species: NDArray[np.int64], card: Card, k0: np.uint64, k1: np.uint64
 ) -> Tracks:
     """Measure charged particles.
 
     Parameters
     ----------
     particles : Particles
-        Charged particles in the laboratory.
+        Particles in the laboratory.
+    rows : ndarray of int, shape (n,)
+        Which of them are charged.
     species : ndarray of int, shape (n,)
         Index of the hypothesis that each of them is, in ascending order.
     card : Card
@@ -168,116 +129,136 @@ def measure_tracks(
         Key of the random numbers.
     """
     n = len(species)
-    results = np.empty((_RESULTS.stop - _RESULTS.start, n))
-    true, measured, (n_hits, p, status) = results[:5], results[5:10], results[10:]
-    theta, phi, path_factor = (np.empty(n) for _ in range(3))
+    results, impact = np.empty((_RESULTS, n)), np.empty((3, n))
     found, factors = np.empty(n, dtype=bool), np.empty((n, ENTRIES))
-    tracks = Tracks(found, measured.T, factors, n_hits, true.T, p, theta, phi, path_factor, status)
-    scratch = np.zeros(ROWS * BLOCK)
+    scratch, direct = np.empty(t.ROWS * BLOCK), np.empty(track_direct.ROWS * BLOCK)
     bounds = np.searchsorted(species, np.arange(len(HYPOTHESES) + 1))
-    for hypothesis in range(len(HYPOTHESES)):
-        response = _response(card, hypothesis)
-        for start in range(bounds[hypothesis], bounds[hypothesis + 1], BLOCK):
-            block = slice(start, min(start + BLOCK, bounds[hypothesis + 1]))
-            _measure_block(particles, block, response, k0, k1, scratch, tracks)
-            results[:, block] = scratch.reshape(ROWS, BLOCK)[_RESULTS, : block.stop - block.start]
-    return tracks
+    for hypothesis, (begin, end) in enumerate(pairwise(bounds)):
+        if begin < end:
+            of_hypothesis = _response(card, hypothesis), k0, k1, particles, rows, int(begin), int(end)
+            _measure(*of_hypothesis, scratch, direct, factors.reshape(-1), results, impact, found)
+    true, measured, (n_hits, p, status) = results[:5].T, results[5:10].T, results[10:]
+    return Tracks(found, measured, factors, n_hits, true, p, impact[0], impact[1], impact[2], status)
 
 
-class _Response(NamedTuple):
-    """What a card says about the tracks of one hypothesis."""
-
-    hypothesis: int
-    card: Card
-    table: TrackTable
-    efficiency: TrackEfficiency
-    calorimeter: emc.EmcParameters
-    loss: Loss | None
-    #: Radii [cm] where matter begins, and of the last layer of the chamber.
-    free_radius: float
-    last_radius: float
-
-
-def _response(card: Card, hypothesis: int) -> _Response:
-    efficiency = track_efficiency(card, hypothesis)
-    radii = surfaces(card)[-1].radius, card.mdc.layers[-1].radius
-    table, loss = track_table(card), ionisation_loss(card)
-    return _Response(hypothesis, card, table, efficiency, emc.parameters(card), loss, *radii)
-
-
-def _measure_block(
-    particles: Particles,
-    block: slice,
-    response: _Response,
+@stage
+def _measure(
+    response: Response,
     k0: np.uint64,
     k1: np.uint64,
+    particles: Particles,
+    rows: Ints,
+    begin: int,
+    end: int,
     s: Floats,
-    tracks: Tracks,
+    direct: Floats,
+    factors: Floats,
+    results: Floats,
+    impact: Floats,
+    found: Bools,
 ) -> None:
-    n, mdc, table = block.stop - block.start, response.card.mdc, response.table
-    rows = s.reshape(ROWS, BLOCK)[:, :n]
-    event, index = particles.event[block], particles.particle[block]
-    sources = particles.x, particles.y, particles.z, particles.px, particles.py, particles.pz
-    for row, column in enumerate((*sources, particles.charge, particles.stop), _X):
-        rows[row] = column[block]
-    bz = response.card.field.bz
-    helix_stage(s, n, bz)
-    loss, mass = response.loss, HYPOTHESIS_MASSES[response.hypothesis]
-    if loss is not None:
-        share, g = share_crossed(rows[_X] * rows[_X] + rows[_Y] * rows[_Y], response.card, loss), np.empty(n)
-        energy_loss_draw_stage(k0, k1, event, index, g)
-        true = rows[_TRUE], rows[_TRUE + 1], rows[_TRUE + 2]
-        slow_down_stage(mass, loss.constants, share, g, rows[_P], rows[_PT], true)
-    status_stage(s, n, bz, response.free_radius, response.last_radius)
-    node = np.empty(n, dtype=np.uint64)
+    """Measure the tracks begin to end, all of one hypothesis."""
+    events, numbers = np.empty(BLOCK, dtype=np.uint64), np.empty(BLOCK, dtype=np.uint64)
+    for first in range(begin, end, BLOCK):
+        last = min(first + BLOCK, end)
+        n, chosen = last - first, rows[first:last]
+        event, number = events[:n], numbers[:n]
+        gather_stage(particles.event, chosen, event)
+        gather_stage(particles.particle, chosen, number)
+        gather_stage(particles.x, chosen, _row(s, t.X, n))
+        gather_stage(particles.y, chosen, _row(s, t.Y, n))
+        gather_stage(particles.z, chosen, _row(s, t.Z, n))
+        gather_stage(particles.px, chosen, _row(s, t.PX, n))
+        gather_stage(particles.py, chosen, _row(s, t.PY, n))
+        gather_stage(particles.pz, chosen, _row(s, t.PZ, n))
+        gather_stage(particles.charge, chosen, _row(s, t.CHARGE, n))
+        gather_stage(particles.stop, chosen, _row(s, t.STOP, n))
+        own = factors[first * ENTRIES : last * ENTRIES]
+        _track(response, k0, k1, event, number, n, s, direct, own)
+        for k in range(_RESULTS):
+            results[k, first:last] = _row(s, t.TRUE + k, n)
+        t.found_flag_stage(s, found[first:last])
+        d_rho, phi0, kappa = _row(s, t.TRUE, n), _row(s, t.TRUE + 1, n), _row(s, t.TRUE + 2, n)
+        dz, tan_lambda = _row(s, t.TRUE + 3, n), _row(s, t.TRUE + 4, n)
+        at = impact[0, first:last], impact[1, first:last], impact[2, first:last]
+        emc.track_impact_stage(d_rho, phi0, kappa, dz, tan_lambda, response.calorimeter, at[0], at[1], at[2])
+
+
+@stage
+def _row(s: Floats, row: int, n: int) -> Floats:
+    """Return the first n numbers of a row of the scratch."""
+    return s[row * BLOCK : row * BLOCK + n]
+
+
+@stage
+def _track(
+    response: Response,
+    k0: np.uint64,
+    k1: np.uint64,
+    event: NDArray[np.uint64],
+    number: NDArray[np.uint64],
+    n: int,
+    s: Floats,
+    direct: Floats,
+    factors: Floats,
+) -> None:
+    """Measure a block of tracks whose rows X to STOP are filled."""
+    bz, table, loss = response.bz, response.table, response.loss
+    p, normals = _row(s, t.P, n), _row(s, t.LOSS, n)
+    true = _row(s, t.TRUE, n), _row(s, t.TRUE + 1, n), _row(s, t.TRUE + 2, n)
+    t.helix_stage(s, n, bz)
+    if response.loses:
+        share = _row(s, t.SHARE, n)
+        share_stage(_row(s, t.X, n), _row(s, t.Y, n), loss, response.last_radius, share)
+        energy_loss_draw_stage(k0, k1, event, number, normals)
+        slow_down_stage(response.mass, loss.constants, share, normals, p, _row(s, t.PT, n), true)
+    t.status_stage(s, n, bz, response.free_radius, response.last_radius)
+    node, fp, fc = np.empty(n, dtype=np.uint64), _row(s, t.FP, n), _row(s, t.FC, n)
     grid = table.log_p_min, table.per_log_p, table.negative
-    locate_stage(rows[_P], rows[_SIGNED_COS], rows[_CHARGE], response.hypothesis, grid, node, rows[_FP], rows[_FC])
-    factors = tracks.factors[block].reshape(-1)
-    interpolate_stage(table.values, node, rows[_FP], rows[_FC], factors)
-    chosen = np.flatnonzero(rows[_STATUS] >= DISPLACED)
-    if chosen.size:
-        _evaluate_directly(rows, factors.reshape(n, ENTRIES), chosen, response)
-    for gap in mdc.phi_gaps:
-        middle = 0.5 * (mdc.layers[0].radius + mdc.layers[-1].radius)
-        sector = gap.phi_min, gap.phi_max, gap.efficiency
-        gap_stage(rows[_TRUE], rows[_TRUE + 1], rows[_TRUE + 2], middle, bz, sector, rows[_KEPT])
-    draw_stage(k0, k1, event, index, s)
-    smear_stage(factors, s, n, 1.0 if mdc.smear else 0.0, mdc.tail_fraction, mdc.tail_scale)
-    if loss is not None:
-        assumed = HYPOTHESIS_MASSES[HYPOTHESES.index(response.card.matter.track_hypothesis)]
-        fitted = rows[_MEASURED], rows[_MEASURED + 1], rows[_MEASURED + 2], rows[_MEASURED + 4]
-        correct_stage(assumed, 1.0, loss.constants, fitted, g)
-        factors.reshape(n, ENTRIES)[:, _KAPPA_ERRORS] *= g[:, np.newaxis]
-    found_stage(k0, k1, event, index, factors, s, response.efficiency)
-    np.greater(rows[_FOUND], 0.5, out=tracks.found[block])
-    d_rho, phi0, kappa, dz, tan_lambda = rows[_TRUE : _TRUE + 5]
-    theta, phi, path_factor = tracks.impact_theta[block], tracks.impact_phi[block], tracks.path_factor[block]
-    emc.track_impact_stage(d_rho, phi0, kappa, dz, tan_lambda, response.calorimeter, theta, phi, path_factor)
+    locate_stage(p, _row(s, t.SIGNED_COS, n), _row(s, t.CHARGE, n), response.hypothesis, grid, node, fp, fc)
+    interpolate_stage(table.values, node, fp, fc, factors)
+    _evaluate_directly(response, n, s, direct, factors)
+    for k in range(np.uint64(len(response.gaps))):
+        sector = response.gaps[k, 0], response.gaps[k, 1], response.gaps[k, 2]
+        gap_stage(true[0], true[1], true[2], response.middle_radius, bz, sector, _row(s, t.KEPT, n))
+    t.draw_stage(k0, k1, event, number, s)
+    scale, tail_fraction, tail_scale = response.smearing
+    smear_stage(factors, s, n, scale, tail_fraction, tail_scale)
+    if response.loses:
+        d_rho, phi0, kappa = _row(s, t.MEASURED, n), _row(s, t.MEASURED + 1, n), _row(s, t.MEASURED + 2, n)
+        fitted = d_rho, phi0, kappa, _row(s, t.MEASURED + 4, n)
+        correct_stage(response.assumed_mass, 1.0, loss.constants, fitted, normals)
+        t.widen_stage(factors, s, n)
+    t.found_stage(k0, k1, event, number, factors, s, response.efficiency)
 
 
-def _evaluate_directly(rows: Floats, factors: Floats, chosen: NDArray[np.intp], response: _Response) -> None:
-    """Replace interpolated factors and hits of chosen tracks by those between their start and their end.
+@stage
+def _evaluate_directly(response: Response, n: int, s: Floats, direct: Floats, factors: Floats) -> None:
+    """Replace interpolated factors and hits by those between start and end, for tracks that have no others.
 
     A covariance that is not positive definite leaves the interpolated one in its place, and a flag.
     """
-    n = len(chosen)
-    s = np.empty(track_direct.ROWS * BLOCK)
-    direct = s.reshape(track_direct.ROWS, BLOCK)[:, :n]
-    pairs = (
-        (track_direct.D_RHO, _TRUE),
-        (track_direct.KAPPA, _TRUE + 2),
-        (track_direct.DZ, _TRUE + 3),
-        (track_direct.TAN_LAMBDA, _TRUE + 4),
-        (track_direct.P, _P),
-        (track_direct.START, _START),
-        (track_direct.INBOUND, _INBOUND),
-        (track_direct.STOP, _STOP),
+    chosen, count = np.empty(BLOCK, dtype=np.uint64), 0
+    status = _row(s, t.STATUS, n)
+    for j in range(n):
+        if status[j] >= t.DISPLACED:
+            chosen[count] = j
+            count += 1
+    if count == 0:
+        return
+    filled = min(-(-count // _LANES) * _LANES, BLOCK)
+    for i in range(count, filled):
+        chosen[i] = chosen[0]
+    for target, source in _DIRECT:
+        gather_stage(_row(s, source, n), chosen[:filled], _row(direct, target, filled))
+    track_direct.direct_factors(
+        direct, filled, response.surfaces, response.bz, response.scattering_scale, response.mass
     )
-    for target, source in pairs:
-        direct[target] = rows[source][chosen]
-    track_direct.direct_factors(s, n, response.card, HYPOTHESIS_MASSES[response.hypothesis])
-    positive = direct[track_direct.POSITIVE] > 0.0
-    last = ENTRIES - 1
-    factors[chosen[positive], :last] = direct[:last, positive].T
-    factors[chosen, last] = direct[track_direct.N_HITS]
-    rows[_STATUS][chosen[~positive]] += STAND_IN
+    for i in range(np.uint64(count)):
+        first = chosen[i] * _ENTRIES
+        factors[first + _ENTRIES - np.uint64(1)] = direct[_B * np.uint64(track_direct.N_HITS) + i]
+        if direct[_B * np.uint64(track_direct.POSITIVE) + i] > 0.0:
+            for k in range(np.uint64(ENTRIES - 1)):
+                factors[first + k] = direct[_B * k + i]
+        else:
+            status[chosen[i]] += t.STAND_IN

@@ -196,7 +196,7 @@ def test_few_events(n, verb, tmp_path):
 def test_inspect(chain, verb):
     code, output, _ = verb("inspect", "truth.h5")
     assert code == 0
-    assert f"TruthEvents, schema version 1, {N_EVENTS} events" in output
+    assert f"TruthEvents, schema version 2, {N_EVENTS} events" in output
     assert f"sum of weights {N_EVENTS}, n_eff {N_EVENTS}" in output
     assert f"seed {SEED}" in output
     for column in ("px", "event_sqrt_s"):

@@ -9,7 +9,7 @@ import pytest
 from besfast.constants import ALPHA_T, M_MU, M_PI, PION
 from besfast.detector import track_direct
 from besfast.detector.covariance import cholesky, helix_covariance
-from besfast.detector.surfaces import is_symmetric, surfaces
+from besfast.detector.surfaces import is_symmetric, surface_table, surfaces
 from besfast.detector.track_efficiency import drawn_hits, found_probability, track_efficiency
 from besfast.detector.track_table import (
     COS_MAX,
@@ -84,7 +84,7 @@ def test_compiled_evaluation_is_that_of_the_arrays(silicon):
     rows[track_direct.P], rows[track_direct.D_RHO], rows[track_direct.DZ] = p, place["d_rho"], place["dz"]
     for row in ("start", "inbound", "stop"):
         rows[getattr(track_direct, row.upper())] = place[row]
-    track_direct.direct_factors(s, n, card, M_PI)
+    track_direct.direct_factors(s, n, surface_table(card), card.field.bz, card.mdc.scattering_scale, M_PI)
     covariance, hits = helix_covariance(card, p, cosine, charge, M_PI, **place)
     np.testing.assert_array_equal(rows[track_direct.N_HITS], hits)
     assert rows[track_direct.POSITIVE].all()
@@ -255,7 +255,7 @@ def measured(truth, card, stop=None):
     particles = final_state(truth, card, k0, k1)
     if stop is not None:
         particles = particles._replace(stop=np.asarray(stop, dtype=np.float64))
-    return measure_tracks(particles, species_of(particles.pdg), card, k0, k1)
+    return measure_tracks(particles, np.arange(len(particles.pdg)), species_of(particles.pdg), card, k0, k1)
 
 
 def test_tracks_that_end_early():

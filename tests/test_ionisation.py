@@ -116,7 +116,8 @@ def test_helix_of_another_curvature_through_the_same_point():
 
 def test_share_of_the_matter():
     radii = np.array([0.1, 3.0, 3.37, 4.0, 6.5, 41.2, 77.0])
-    share = loss.share_crossed(radii**2, CARD, LOSS)
+    share = np.empty(len(radii))
+    loss.share_stage(radii, np.zeros(len(radii)), LOSS, CARD.mdc.layers[-1].radius, share)
     assert np.allclose(share[:2], 1.0)
     shell = sum(part[0] * part[2] for part in PARTS[4:]) / sum(part[0] * part[2] for part in PARTS)
     assert np.allclose(share[2:4], shell)

@@ -13,6 +13,8 @@ from besfast.sim.simulate import simulate
 from besfast.store import read
 from scipy import stats
 
+from .gun import card_with
+
 SMALL = {"n_scan": 2**10, "n_cross_section": 2**10}
 
 
@@ -127,7 +129,7 @@ def test_no_cross_section():
 def test_chain(number, tracks):
     """Events with a track, with a shower alone and with nothing at all go through the chain."""
     truth = shot(300, pdg=number, theta_min=0.5, theta_max=2.6)
-    reco = reconstruct(simulate(truth, seed=1))
+    reco = reconstruct(simulate(truth, card_with(matter={"conversion": False}), seed=1))
     assert reco.n_events == 300
     assert np.isnan(reco.cross_section)
     assert (np.diff(reco.track_offsets) > 0).mean() > 0.8 if tracks else reco.track_offsets[-1] == 0

@@ -78,7 +78,7 @@ def test_time_of_flight_of_the_true_hypothesis(name):
     assert abs(true.mean() - 1.0) < 0.04
     assert stats.kstest(true, stats.chi2(1).cdf).pvalue > 1e-3
     fraction = 83.5 * record.helix[:, TAN_LAMBDA] / 115.0
-    sigma = 0.080 * np.sqrt(1 + 0.2 * fraction**2)
+    sigma = 0.0744 * np.sqrt(1 + 0.2 * fraction**2)
     measured = np.isfinite(record.tof) & (np.abs(record.helix[:, KAPPA]) < 1.6)  # electrons may have lost a lot
     both, one = (np.isclose(record.tof_sigma, np.hypot(sigma * factor, 0.025), rtol=0.01) for factor in (1.0, 1.31))
     assert (both | one)[measured].all()
@@ -215,7 +215,7 @@ def test_a_wrong_calibration_of_the_ionisation():
     record = recorded("mu", (0.8, 1.5), n=4000, card=right)
     one, other = (chi_of(record, card)["dedx"][:, MUON] for card in (right, wrong))
     sine = 1.0 / np.sqrt(1.0 + record.helix[:, TAN_LAMBDA] ** 2)
-    sigma = 0.06 * (35.0 / record.n_hits) ** 0.43 * sine**0.3
+    sigma = 0.06 * (42.0 / record.n_hits) ** 0.43 * sine**0.3
     assert np.allclose(other, (one * sigma + 1.0) / 1.03 / sigma - 1.0 / sigma, rtol=1e-9, atol=1e-9)
     same = chi_of(recorded("mu", (0.8, 1.5), n=4000, card=wrong), wrong)["dedx"][:, MUON]
     assert np.allclose(same, one, atol=1e-9)

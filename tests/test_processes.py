@@ -24,6 +24,8 @@ from scipy import stats
 from scipy.integrate import quad
 from scipy.special import voigt_profile
 
+from .gun import card_with
+
 SMALL = {"n_scan": 2**17, "n_cross_section": 2**17}
 E_CM = 3.773
 EVERY = [
@@ -81,9 +83,11 @@ def test_four_momentum(name, options, sqrt_s, order):
 def test_chain(name, options, sqrt_s, order):
     """Photons and invisible particles alone pass detector, reconstruction and selection."""
     truth = Generator(name, seed=2, sqrt_s=sqrt_s, order=order, **SMALL, **options).events(0, 1000)
-    reco = reconstruct(simulate(truth, seed=1))
+    reco = reconstruct(simulate(truth, card_with(matter={"conversion": False}), seed=1))
     assert reco.track_offsets[-1] == 0
     assert reco.photon_offsets[-1] > 500
+    reco = reconstruct(simulate(truth, seed=1))
+    assert 0 < np.mean(np.diff(reco.track_offsets) > 0) < 0.07, "1.3 % of the photons become pairs"
     search = load_search("besiii_dark_photon")
     assert select(reco, search.cuts_by_channel(), search.spectrum.mass_range()).events.n_events == 0
 

@@ -37,7 +37,7 @@ from besfast.reco import kinematic_fit, pid, pid_systems
 from besfast.reco import showers as matching
 from besfast.reco import tracks as measured
 from besfast.rng import DEDX_STREAM
-from besfast.sim import counters, losses, particles, periods, shower_stages, tracks
+from besfast.sim import counters, losses, particles, periods, shower_stages, track_stages
 from besfast.sim.radiative import hard_frame, radiation
 from besfast.sim.radiative.phase_space import Region
 
@@ -49,7 +49,7 @@ KEYS = np.arange(N, dtype=np.uint64)
 FLAGS = np.zeros(N, dtype=bool)
 INTS = np.ones(N, dtype=np.int32)
 TOTAL = np.zeros(6 * N)
-SCRATCH = np.full(tracks.ROWS * BLOCK, 0.5)
+SCRATCH = np.full(track_stages.ROWS * BLOCK, 0.5)
 FACTORS = np.full(16 * BLOCK, 0.5)
 DIRECT = np.full(track_direct.ROWS * BLOCK, 0.5)
 EMC, DEDX, TOF, DEPOSIT = emc.parameters(CARD), dedx.parameters(CARD), tof.parameters(CARD), deposit.parameters(CARD)
@@ -76,6 +76,7 @@ VECTOR = {
     regions.region_stage: (X, X, (0.0, 1.0), (0.0, 1.0), 0.5, X),
     particles.boost_stage: (LAB, X, X, X),
     particles.vertex_stage: (K, K, KEYS, np.ones(6), X, X, X),
+    conversion.reach_stage: ((X, X, X), (X, X, X), 3.0, 10.0, FLAGS),
     radiation.losses_stage: (LOST, 3.7, X, X, X, X, X),
     radiation.convolution_stage: (LOST, 3.7, X, X, X),
     hard_frame.additional_photon_stage: (3.7, 1.0, X, X, X, X, X, X, X),
@@ -84,10 +85,11 @@ VECTOR = {
     hard_frame.range_stage: (REGION, X, X, PHOTONS, X),
     hard_frame.boost_stage: (X, 23, PHOTONS),
     hard_frame.boosted_cuts_stage: (REGION, PHOTONS, X),
-    tracks.helix_stage: (SCRATCH, N, 1.0),
-    tracks.draw_stage: (K, K, KEYS, KEYS, SCRATCH),
-    tracks.status_stage: (SCRATCH, N, 1.0, 3.0, 80.0),
-    tracks.found_stage: (K, K, KEYS, KEYS, FACTORS, SCRATCH, track_efficiency.track_efficiency(CARD, 1)),
+    track_stages.helix_stage: (SCRATCH, N, 1.0),
+    track_stages.draw_stage: (K, K, KEYS, KEYS, SCRATCH),
+    track_stages.status_stage: (SCRATCH, N, 1.0, 3.0, 80.0),
+    track_stages.found_stage: (K, K, KEYS, KEYS, FACTORS, SCRATCH, track_efficiency.track_efficiency(CARD, 1)),
+    track_stages.widen_stage: (FACTORS, SCRATCH, N),
     track_efficiency.gap_stage: (X, X, X, 40.0, 1.0, (0.1, 0.2, 0.5), X),
     track_table.locate_stage: (X, X, X, 1, (TABLE.log_p_min, TABLE.per_log_p, TABLE.negative), KEYS, X, X),
     track_table.interpolate_stage: (TABLE.values, KEYS, X, X, FACTORS),
@@ -101,6 +103,7 @@ VECTOR = {
     conversion.conversion_stage: (K, K, KEYS, KEYS, 0, (3.0, 0.01, 10.0), (X, X, X), (X, X, X), X),
     decay.flight_stage: (K, K, KEYS, KEYS, 5000.0, X, X),
     ionisation.draw_stage: (K, K, KEYS, KEYS, X),
+    ionisation.share_stage: (X, X, LOSS, 80.0, X),
     ionisation.slow_down_stage: (0.1, LOSS.constants, X, X, X, X, (X, X, X)),
     ionisation.correct_stage: (0.1, 1.0, LOSS.constants, (X, X, X, X), X),
     counters.draw_stage: (K, K, KEYS, KEYS, DEDX_STREAM, X, X),
@@ -115,6 +118,8 @@ VECTOR = {
     emc_response.smear_stage: (X, X, X, X, X, EMC, X),
     emc.shower_sigma_stage: (X, X, EMC, X, X, X),
     crystal_ionisation.ionisation_stage: (X, X, X, MIP, FOUR),
+    crystal_ionisation.locate_fluctuation_stage: (X, X, X, KEYS, X, X, X, X),
+    crystal_ionisation.fluctuating_stage: (X, X, FOUR, X, X, MIP, X),
     emc_shape.shape_stage: (KINDS, X, X, SHAPES, X, X),
     emc_background.background_stage: (K, K, KEYS, KEYS, NOISE, EMC, X, X, X, X),
     emc_background.angle_stage: (X, X),
@@ -159,7 +164,7 @@ VECTOR = {
 #: Stages that read a table at a computed place: the compiler cannot know that their results do not overlap with it.
 GATHERS = {
     emc_response.contained_stage: (X, X, X, 1, leakage.leakage_table(CARD.emc), EMC, X, X),
-    crystal_ionisation.deposit_stage: (X, X, FOUR, X, X, crystal_ionisation.vavilov_table(), MIP, X),
+    crystal_ionisation.deviation_stage: (crystal_ionisation.vavilov_table(), KEYS, X, X, X, X),
     deposit.hadron_stage: (
         *(X, X, KINDS, X, FOUR, FOUR, deposit.hadron_kinds(CARD.emc.hadron)),
         *(deposit.hadron_table(CARD.emc.hadron), DEPOSIT, MIP, X, KINDS),

@@ -104,7 +104,7 @@ def test_columns_carry_their_meaning(truth_file):
             assert attributes["sentence"] == column.sentence
             assert attributes["dtype"] == column.dtype
         assert file.attrs["kind"] == "TruthEvents"
-        assert file.attrs["schema_version"] == 1
+        assert file.attrs["schema_version"] == 2
         assert set(SCALARS) <= set(file.attrs)
         assert file["particle/offsets"].shape == (51,)
 
@@ -288,7 +288,7 @@ def poke(name, index, value):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (set_scalar("schema_version", 99), "schema_version = 99, this besfast reads 1"),
+        (set_scalar("schema_version", 99), "schema_version = 99, this besfast reads 2"),
         (set_scalar("kind", "Nonsense"), "kind = 'Nonsense', must be one of TruthEvents"),
         (lambda file: file.attrs.__delitem__("sqrt_s"), "scalar 'sqrt_s' is missing"),
         (remove("particle/px"), "column 'particle/px' is missing"),

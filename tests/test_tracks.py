@@ -9,7 +9,7 @@ from besfast.detector.covariance import helix_covariance
 from besfast.event import D_RHO, DZ, HELIX_NAMES, KAPPA, PHI0, TAN_LAMBDA
 from besfast.geometry.card import load_card
 from besfast.geometry.helix import helix_at_origin
-from besfast.sim import tracks
+from besfast.sim import track_stages
 from besfast.sim.particles import species_of
 from besfast.sim.simulate import simulate
 from scipy import special, stats
@@ -165,13 +165,13 @@ def test_species_of_exotic_particles():
 def test_stages_agree_with_the_formulas():
     """The scratch of a block holds what the formulas give one by one."""
     rng = np.random.default_rng(40)
-    s = np.zeros(tracks.ROWS * 1024)
-    rows = s.reshape(tracks.ROWS, 1024)
+    s = np.zeros(track_stages.ROWS * 1024)
+    rows = s.reshape(track_stages.ROWS, 1024)
     n = 7
     state = rng.normal(0, 0.5, (6, n))
     charge = rng.choice([-1.0, 1.0], n)
     rows[19:25, :n], rows[25, :n] = state, charge
-    tracks.helix_stage(s, n, 1.0)
+    track_stages.helix_stage(s, n, 1.0)
     for j in range(n):
         assert np.allclose(rows[6:11, j], helix_at_origin(*state[:, j], charge[j], 1.0), rtol=1e-13)
         assert math.isclose(rows[17, j], math.sqrt((state[3:, j] ** 2).sum()), rel_tol=1e-14)

@@ -476,7 +476,8 @@ def test_verb_says_what_is_off(tmp_path, monkeypatch, capsys):
 
 MISTAKES = [
     ([], "the following arguments are required: WHAT"),
-    (["detector"], "argument WHAT: invalid choice: 'detector'"),
+    (["everything"], "argument WHAT: invalid choice: 'everything'"),
+    (["detector", "--card", "nowhere"], "nowhere: no such card"),
     (["generators", "--seed", "-1"], "seed = -1, must be in [0, 2**64)"),
     (["generators", "--jobs", "0"], "--jobs = 0, must be at least 1"),
     (["generators", "--out", "file"], "file: is a file, must be the name of a folder"),

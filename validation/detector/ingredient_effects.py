@@ -24,6 +24,8 @@ _PAIRS, _TRACKS = 160_000, 160_000
 _MASSES = (1.5, 3.4)
 #: Width of the ranges of true mass [GeV] in which the resolution is taken.
 _NEAR = 0.25
+#: Changes smaller than this are rounding of the arithmetic.
+_ZERO = 1e-6
 _NOMINAL = Ingredient("", "", {})
 
 
@@ -180,7 +182,7 @@ def effect_lines(nominal: Floats, effects: list[Effect]) -> list[str]:
 
 
 def _change(change: float, error: float) -> str:
-    if change == 0.0 and error == 0.0:
+    if abs(change) < _ZERO and error < _ZERO:
         return "0"
     digits = max(1 - math.floor(math.log10(error)), 0) if error > 0.0 else 3
     return f"{change:+.{min(digits, 6)}f} ± {error:.{min(digits, 6)}f}"
