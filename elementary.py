@@ -53,7 +53,7 @@ def log(x: float) -> float:
 @kernel
 def exp(x: float) -> float:
     """Return the exponential: 0 below -708, infinity above 709.78."""
-    c = min(max(x, -708.0), 709.9)
+    c = min(x if x >= -708.0 else 0.0, 709.9)  # not -708 where the result is 0: denormal numbers take long
     t = fma(c, _LOG2E, _MAGIC)
     k = float_bits(t) - _MAGIC_BITS
     n = t - _MAGIC

@@ -18,6 +18,7 @@ from .analysis.accumulate import UNIT, add_units, unit_sums
 from .analysis.selection import ChannelCuts, Cutflow, Selection, empty_cutflow, select
 from .event import CHANNELS, Floats, TruthEvents
 from .geometry.card import Card
+from .memory import keep_freed_memory
 from .reco.reconstruct import reconstruct
 from .sim.simulate import simulate
 
@@ -37,6 +38,7 @@ def default_jobs() -> int:
 def ordered_map(task: Callable[[int, int], T], n_events: int, jobs: int, chunk: int = CHUNK) -> Iterator[T]:
     """Yield task(start, n) of every chunk in the order of the events, at most two per thread waiting in memory."""
     spans = [(start, min(chunk, n_events - start)) for start in range(0, n_events, chunk)]
+    keep_freed_memory()
     if jobs == 1:
         for start, n in spans:
             yield task(start, n)

@@ -22,6 +22,7 @@ from besfast.detector import dedx, emc, tof, track_table
 from besfast.geometry.card import load_card
 from besfast.geometry.helix import helix_at_origin
 from besfast.kernel import BLOCK, blocks
+from besfast.memory import keep_freed_memory
 from besfast.reco.reconstruct import reconstruct
 from besfast.rng import DEDX_STREAM, TOF_STREAM, TRACK_STREAM, key, normal2, uniform, words
 from besfast.sim import counters, track_stages
@@ -58,6 +59,7 @@ def chain(process: str) -> dict[str, float]:
     truth = generator.events(0, EVENTS)
     record = simulate(truth, CARD, seed=2)
     events = reconstruct(record, CARD)
+    keep_freed_memory()  # as the pipeline does
     steps = {
         "generate": lambda: generator.events(0, EVENTS),
         "simulate": lambda: simulate(truth, CARD, seed=2),

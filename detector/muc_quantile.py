@@ -13,7 +13,7 @@ from ..arrays import Floats
 from ..constants import MUON, PION
 from ..elementary import exp
 from ..geometry.sections import Card
-from ..kernel import kernel, stage
+from ..kernel import BLOCK, kernel, stage
 from .arithmetic import exponential
 from .muc import MucParameters, match_variance, region_path
 from .muc_table import MAX_GAPS, NEVER, gap_momenta
@@ -29,6 +29,7 @@ _MUON_AT, _PION_AT, _SURVIVAL_AT = 2, 2 + _TERMS, 2 + 2 * _TERMS
 #: Gaps are told apart by this much iron [cm].
 _NEAR = 0.4
 _ERF = (0.278393, 0.230389, 0.000972, 0.078108)
+_B = np.uint64(BLOCK)
 Curve = tuple[float, float, float, float, float]
 
 
@@ -92,30 +93,26 @@ def _value(curve: Curve, factor: float) -> float:
 
 
 @kernel
-def crossed(
-    inverse: float,
-    cosine: float,
-    factor: float,
-    across: float,
-    reach: tuple[Curve, Curve],
-    position: tuple[float, float],
-    constants: MucParameters,
-) -> float:
-    """Return the probability that a momentum of this inverse [1/GeV] suffices for a gap, 0 where the gap has ended.
+def _here(curves: tuple[Curve, Curve], barrel: bool, factor: float) -> float:
+    """Return the value of the curve of barrel or endcap."""
+    b, e = curves
+    c0, c1 = b[0] if barrel else e[0], b[1] if barrel else e[1]
+    c2, c3 = b[2] if barrel else e[2], b[3] if barrel else e[3]
+    return _value((c0, c1, c2, c3, b[4] if barrel else e[4]), factor)
+
+
+@kernel
+def crossed(inverse: float, least: float, constants: MucParameters) -> float:
+    """Return the probability that a momentum of this inverse [1/GeV] suffices for a gap of the least momentum [GeV].
 
     Momenta spread by a relative normal deviate; its distribution to 2.5e-4 (Abramowitz and Stegun 7.1.27).
     """
-    barrel = abs(cosine) < constants.barrel_cos_max
-    least = _value(reach[0], factor) if barrel else _value(reach[1], factor)
-    place = position[0] if barrel else position[1]
-    extent = constants.barrel_extent if barrel else constants.endcap_extent
     z = (1.0 - least * inverse) * constants.per_straggling
     x = min(abs(z), 1e3)
     power = 1.0 + x * (_ERF[0] + x * (_ERF[1] + x * (_ERF[2] + x * _ERF[3])))
     power = power * power
     tail = 0.5 / (power * power)
-    probability = tail if z < 0.0 else 1.0 - tail
-    return probability if place * across < extent else 0.0
+    return tail if z < 0.0 else 1.0 - tail
 
 
 @stage
@@ -136,80 +133,87 @@ def path_stage(
 
 
 @stage
-def gap_stage(
+def gap_sums_stage(
     inverse: Floats,
     cosine: Floats,
     factor: Floats,
     across: Floats,
     level: Floats,
-    gap: tuple[tuple[float, float], tuple[float, float], tuple[Curve, Curve], tuple[Curve, Curve]],
-    hadron: bool,
+    gap: tuple[tuple[float, float], tuple[float, float], tuple[Curve, Curve], tuple[Curve, Curve], tuple[Curve, Curve]],
     constants: MucParameters,
-    beyond: Floats,
-    there: Floats,
+    s: Floats,
 ) -> None:
-    """Add a gap to the sums S beyond the last layer hit, and from it on; from the last gap to the first."""
-    position, iron, reach, survives = gap
+    """Add a gap to the sums S beyond the last layer hit, and from it on; from the last gap to the first.
+
+    The scratch holds both sums of muons and both of pions, rows of `BLOCK`.
+    """
+    position, iron, muons, pions, survives = gap
     missed = 1.0 - constants.hit_efficiency
     for i in range(np.uint64(inverse.size)):
-        r = crossed(inverse[i], cosine[i], factor[i], across[i], reach, position, constants)
         barrel = abs(cosine[i]) < constants.barrel_cos_max
-        survival = _value(survives[0], factor[i]) if barrel else _value(survives[1], factor[i])
-        r = r * (survival if hadron else 1.0)
+        place = position[0] if barrel else position[1]
+        inside = place * across[i] < (constants.barrel_extent if barrel else constants.endcap_extent)
+        muon = crossed(inverse[i], _here(muons, barrel, factor[i]), constants)
+        muon = muon if inside else 0.0
+        pion = crossed(inverse[i], _here(pions, barrel, factor[i]), constants)
+        pion = (pion if inside else 0.0) * _here(survives, barrel, factor[i])
         above = (iron[0] if barrel else iron[1]) - level[i]
-        beyond[i] = r + missed * beyond[i] if above > _NEAR else beyond[i]
-        there[i] = r + missed * there[i] if above > -_NEAR else there[i]
+        beyond, there = above > _NEAR, above > -_NEAR
+        a, b, c, d = s[i], s[_B + i], s[_B * np.uint64(2) + i], s[_B * np.uint64(3) + i]
+        s[i] = muon + missed * a if beyond else a
+        s[_B + i] = muon + missed * b if there else b
+        s[_B * np.uint64(2) + i] = pion + missed * c if beyond else c
+        s[_B * np.uint64(3) + i] = pion + missed * d if there else d
 
 
 @stage
-def deviate_stage(
-    p: Floats, level: Floats, residual: Floats, constants: MucParameters, beyond: Floats, there: Floats
-) -> None:
+def near_stage(p: Floats, level: Floats, residual: Floats, constants: MucParameters, near: Floats) -> None:
+    """Fill how far hits are from the track as a uniform number, exp(-chi2 / 2); without hits its middle."""
+    for i in range(np.uint64(p.size)):
+        chi2 = residual[i] * residual[i] / match_variance(p[i], constants)
+        near[i] = exp(-0.5 * chi2) if level[i] >= 0.0 else 0.5
+
+
+@stage
+def deviate_stage(level: Floats, near: Floats, constants: MucParameters, beyond: Floats, there: Floats) -> None:
     """Turn the sums into the probability to get deeper (`beyond`) and the upper tail of the measurement (`there`).
 
-    At a layer, tracks are ordered by how near their hits are: exp(-chi2 / 2) is uniform, so that the discrete depth
-    becomes a continuous variable. Tracks without hits have no such measurement and stand in their middle.
+    At a layer, tracks are ordered by how near their hits are, so that the discrete depth becomes a continuous variable.
+    Tracks without hits have no such measurement and stand in their middle.
     """
-    for i in range(np.uint64(p.size)):
+    for i in range(np.uint64(level.size)):
         seen = constants.track_efficiency * constants.hit_efficiency
         deeper, from_here = seen * beyond[i], seen * there[i]
-        chi2 = residual[i] * residual[i] / match_variance(p[i], constants)
-        hit = level[i] >= 0.0
-        near = exp(-0.5 * chi2) if hit else 0.5
-        from_here = from_here if hit else 1.0
+        from_here = from_here if level[i] >= 0.0 else 1.0
         beyond[i] = deeper
-        there[i] = from_here - (from_here - deeper) * near
+        there[i] = from_here - (from_here - deeper) * near[i]
 
 
 @stage
 def depth_stage(
-    p: Floats,
-    cosine: Floats,
-    depth: Floats,
-    residual: Floats,
-    hadron: bool,
-    table: Floats,
-    constants: MucParameters,
-    beyond: Floats,
-    upper: Floats,
+    p: Floats, cosine: Floats, depth: Floats, residual: Floats, table: Floats, constants: MucParameters, s: Floats
 ) -> None:
-    """Fill the probabilities of a muon or a pion to be seen deeper, and to be seen deeper or nearer to its track.
+    """Fill the probabilities to be seen deeper, and to be seen deeper or nearer to its track: of muons, then of pions.
 
-    Momenta [GeV] and cos(theta) at the origin, depth [cm] and distance to the hits [cm] as measured (NaN without hits).
+    Momenta [GeV] and cos(theta) at the origin, depth [cm] and distance to the hits [cm] as measured (NaN without hits)
+    of at most `BLOCK` tracks; the scratch has four rows of `BLOCK`.
     """
     n = p.size
-    factor, across, level, inverse = np.empty(n), np.empty(n), np.empty(n), 1.0 / p
+    factor, across, level, inverse, near = np.empty(n), np.empty(n), np.empty(n), 1.0 / p, np.empty(n)
     path_stage(cosine, depth, residual, constants, factor, across, level)
-    beyond[:] = 0.0
-    upper[:] = 0.0
-    kind = _PION_AT if hadron else _MUON_AT
+    s[: 4 * BLOCK] = 0.0
     for back in range(MAX_GAPS):
         b = (MAX_GAPS - 1 - back) * _GAP
         e = b + _REGION
         position = (table[np.uint64(b)], table[np.uint64(e)])
         iron = (table[np.uint64(b + 1)], table[np.uint64(e + 1)])
-        reach = (_curve(table, b + kind), _curve(table, e + kind))
+        muons = (_curve(table, b + _MUON_AT), _curve(table, e + _MUON_AT))
+        pions = (_curve(table, b + _PION_AT), _curve(table, e + _PION_AT))
         survives = (_curve(table, b + _SURVIVAL_AT), _curve(table, e + _SURVIVAL_AT))
-        gap = (position, iron, reach, survives)
-        gap_stage(inverse, cosine, factor, across, level, gap, hadron, constants, beyond, upper)
-    deviate_stage(p, level, residual, constants, beyond, upper)
+        if min(position[0], position[1]) < NEVER:
+            gap_sums_stage(
+                inverse, cosine, factor, across, level, (position, iron, muons, pions, survives), constants, s
+            )
+    near_stage(p, level, residual, constants, near)
+    deviate_stage(level, near, constants, s[:n], s[BLOCK : BLOCK + n])
+    deviate_stage(level, near, constants, s[2 * BLOCK : 2 * BLOCK + n], s[3 * BLOCK : 3 * BLOCK + n])

@@ -152,7 +152,7 @@ _BLOCK_OF_COVARIANCE = (2, 4, 5, 11, 12, 14)
 
 @stage
 def load_stage(s: Floats, row: int, columns: tuple[Floats, ...], first: Keys) -> None:
-    """Copy components of both tracks of every event of the block into rows of the scratch, one track after the other."""
+    """Copy components of both tracks of every event of the block into rows of the scratch, track by track."""
     one, other = _B * np.uint64(row), _B * np.uint64(row + len(columns))
     for column in columns:
         for j in range(np.uint64(first.size)):
@@ -164,7 +164,7 @@ def load_stage(s: Floats, row: int, columns: tuple[Floats, ...], first: Keys) ->
 
 @stage
 def store_stage(s: Floats, events: Keys, hypothesis: int, status: Statuses, settled: Flags, results: Results) -> None:
-    """Copy status, chi2, mass, angle and momenta of one hypothesis to the events of the block, and which are settled."""
+    """Copy the results of one hypothesis to the events of the block, and which are settled."""
     chi2, mass, theta, fitted = results
     h, momenta = np.uint64(hypothesis), np.uint64(6 * hypothesis)
     for j in range(np.uint64(events.size)):

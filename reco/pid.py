@@ -112,7 +112,8 @@ def combine_stage(s: Floats, chi_max: float, size: int, total: Floats) -> None:
 def probability_stage(chi2: Floats, degrees: NDArray[np.int32], probability: Floats) -> None:
     """Fill the survival function of chi2 for 0 to 4 degrees of freedom (Abramowitz and Stegun 26.4.4, 26.4.5).
 
-    Closed forms on own elementary functions; 1 where no system was used. Right to a relative 1.2e-7 down to the smallest numbers; 0 for chi2 above 1416.
+    Closed forms on own elementary functions; 1 where no system was used. Right to a relative 1.2e-7 down to the
+    smallest numbers; 0 for chi2 above 1416.
     """
     for i in range(np.uint64(chi2.size)):
         half = min(0.5 * chi2[i], _ALL)
@@ -137,7 +138,7 @@ def _identify(
 ) -> None:
     """Fill chi2 and probability, shape (5, n), number of systems, and what the muon counter says, block by block."""
     n = measured.p.size
-    s, t, u = np.empty(N_HYPOTHESES * BLOCK), np.empty(BLOCK), np.empty(BLOCK)
+    s, t, u = np.empty(N_HYPOTHESES * BLOCK), np.empty(BLOCK), np.empty(4 * BLOCK)
     total = np.empty((N_HYPOTHESES + 1) * BLOCK)
     for start in range(0, n, BLOCK):
         stop = min(start + BLOCK, n)
@@ -170,7 +171,7 @@ def _identify(
 def _deviates(measured: _Measured, constants: _Calibration, chi: Floats) -> None:
     """Fill the deviates of all systems, shape (4, 5, n)."""
     n = measured.p.size
-    s, t, u = np.empty(N_HYPOTHESES * BLOCK), np.empty(BLOCK), np.empty(BLOCK)
+    s, t, u = np.empty(N_HYPOTHESES * BLOCK), np.empty(BLOCK), np.empty(4 * BLOCK)
     for start in range(0, n, BLOCK):
         stop = min(start + BLOCK, n)
         size = stop - start

@@ -107,7 +107,7 @@ def muon_stage(
     curves: Floats,
     constants: muc.MucParameters,
     out: tuple[Floats, Floats],
-    upper: Floats,
+    tails: Floats,
     s: Floats,
 ) -> None:
     """Fill the deviates of the muon counter, chi2 of the match, and the fraction of muons that get no deeper.
@@ -118,18 +118,17 @@ def muon_stage(
     match, fraction = out
     match_stage(p, residual, constants, match)
     muon, pion = s[MUON * BLOCK : MUON * BLOCK + n], s[PION * BLOCK : PION * BLOCK + n]
-    depth_stage(p, cosine, depth, residual, True, curves, constants, fraction, upper[:n])
-    muc_chi_stage(p, cosine, depth, upper[:n], reach, pion)
+    depth_stage(p, cosine, depth, residual, curves, constants, tails)
+    muc_chi_stage(p, cosine, depth, tails[BLOCK : BLOCK + n], reach, muon)
+    muc_chi_stage(p, cosine, depth, tails[3 * BLOCK : 3 * BLOCK + n], reach, pion)
     s[ELECTRON * BLOCK : ELECTRON * BLOCK + n] = pion
     s[KAON * BLOCK : KAON * BLOCK + n] = pion
     s[PROTON * BLOCK : PROTON * BLOCK + n] = pion
-    depth_stage(p, cosine, depth, residual, False, curves, constants, fraction, upper[:n])
-    muc_chi_stage(p, cosine, depth, upper[:n], reach, muon)
-    fraction_stage(depth, fraction)
+    fraction_stage(depth, tails[:n], fraction)
 
 
 @stage
-def fraction_stage(depth: Floats, fraction: Floats) -> None:
-    """Turn the fraction of muons that are seen deeper into that of the others; NaN outside the chambers."""
+def fraction_stage(depth: Floats, deeper: Floats, fraction: Floats) -> None:
+    """Fill the fraction of muons that are not seen deeper; NaN outside the chambers."""
     for i in range(np.uint64(depth.size)):
-        fraction[i] = 1.0 - fraction[i] if depth[i] >= 0.0 else math.nan
+        fraction[i] = 1.0 - deeper[i] if depth[i] >= 0.0 else math.nan

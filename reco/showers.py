@@ -17,7 +17,7 @@ _PASSED_ON = (
     *("energy", "theta", "phi", "time", "energy_sigma", "theta_sigma", "phi_sigma"),
     *("e3x3_over_e5x5", "second_moment"),
 )
-_ONE = np.uint64(1)
+_ONE, _B = np.uint64(1), np.uint64(BLOCK)
 Columns = tuple[Floats, ...]
 Vectors = tuple[Floats, Floats, Floats]
 
@@ -49,16 +49,37 @@ def direction_stage(theta: Floats, phi: Floats, x: Floats, y: Floats, z: Floats)
 
 
 @stage
-def _impacts(helix: Columns, constants: emc.EmcParameters, path_factor: Floats, directions: Vectors) -> None:
-    """Fill the path per depth, and the directions where tracks meet the calorimeter, block by block."""
+def impact_stage(
+    d_rho: Floats,
+    phi0: Floats,
+    kappa: Floats,
+    dz: Floats,
+    tan_lambda: Floats,
+    constants: emc.EmcParameters,
+    s: Floats,
+) -> None:
+    """Fill unit vectors to where tracks meet the calorimeter, and the path per depth: rows of `BLOCK`; NaN if never."""
+    for i in range(np.uint64(kappa.size)):
+        x, y, z, factor = emc.track_impact(d_rho[i], phi0[i], kappa[i], dz[i], tan_lambda[i], constants)
+        scale = 1.0 / math.sqrt(x * x + y * y + z * z)
+        s[i] = x * scale
+        s[_B + i] = y * scale
+        s[_B * np.uint64(2) + i] = z * scale
+        s[_B * np.uint64(3) + i] = factor
+
+
+@stage
+def _impacts(helix: Columns, constants: emc.EmcParameters, columns: Columns) -> None:
+    """Fill the columns of `impact_stage` block by block."""
     d_rho, phi0, kappa, dz, tan_lambda = helix
-    x, y, z = directions
-    theta, phi = np.empty(BLOCK), np.empty(BLOCK)
-    for start in range(0, x.size, BLOCK):
-        b = slice(start, min(start + BLOCK, x.size))
-        t, f = theta[: b.stop - start], phi[: b.stop - start]
-        emc.track_impact_stage(d_rho[b], phi0[b], kappa[b], dz[b], tan_lambda[b], constants, t, f, path_factor[b])
-        direction_stage(t, f, x[b], y[b], z[b])
+    s = np.empty(4 * BLOCK)
+    for start in range(0, kappa.size, BLOCK):
+        b = slice(start, min(start + BLOCK, kappa.size))
+        impact_stage(d_rho[b], phi0[b], kappa[b], dz[b], tan_lambda[b], constants, s)
+        row = 0
+        for column in columns:
+            column[b] = s[row : row + b.stop - b.start]
+            row += BLOCK
 
 
 @stage
@@ -152,7 +173,7 @@ def match_showers(record: DetectorRecord, card: Card) -> Matches:
     n, n_showers = len(record.helix), len(record.shower_energy)
     impacts, directions, matched = _vectors(n), _vectors(n_showers), _vectors(n)
     path_factor = np.empty(n)
-    _impacts(tuple(record.helix.T), emc.parameters(card), path_factor, impacts)
+    _impacts(tuple(record.helix.T), emc.parameters(card), (*impacts, path_factor))
     _directions(record.shower_theta, record.shower_phi, directions)
     shower, taken, nearest = np.empty(n, dtype=np.int32), np.empty(n_showers, dtype=bool), np.empty(n_showers)
     free_offsets = np.empty(record.n_events + 1, dtype=np.int64)
@@ -160,8 +181,8 @@ def match_showers(record: DetectorRecord, card: Card) -> Matches:
     columns = record.shower_energy, record.shower_e3x3_over_e5x5, record.shower_second_moment
     found = shower, matched, taken, nearest, free_offsets
     match_stage(offsets, impacts, directions, chord2(card.reconstruction.match_angle), columns, *found)
-    energy, *shapes = matched
-    return Matches(shower, energy, path_factor, taken, nearest, directions[2], *shapes, free_offsets)
+    energy, core, moment = matched
+    return Matches(shower, energy, path_factor, taken, nearest, directions[2], core, moment, free_offsets)
 
 
 def photon_columns(record: DetectorRecord, matches: Matches, card: Card) -> dict[str, Any]:

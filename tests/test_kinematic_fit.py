@@ -5,6 +5,7 @@ import pytest
 from besfast.constants import M_E, M_MU
 from besfast.geometry.beam import laboratory
 from besfast.geometry.helix import momentum
+from besfast.reco import kinematic_fit
 from besfast.reco.kinematic_fit import CONVERGED, NOT_APPLICABLE, constraint_gradient, fit_missing_photon
 from scipy import stats
 from scipy.optimize import minimize
@@ -124,6 +125,17 @@ def test_gradient_agrees_with_differences():
             h = 1e-6
             step = np.eye(3)[k] * h
             assert np.isclose(exact[k], (f(y + step)[0] - f(y - step)[0]) / (2 * h), rtol=1e-5, atol=1e-7)
+
+
+def test_more_steps_change_nothing(monkeypatch):
+    """Where the fit stops: masses are within 2e-7 GeV, chi2 within 1e-6 of the end."""
+    _, _, measured, covariance = toy(20_000, 12, M_MU)
+    columns = measured, covariance, np.arange(0, len(measured) + 1, 2), (M_E, M_MU), LAB
+    fit = fit_missing_photon(*columns)
+    monkeypatch.setattr(kinematic_fit, "STEPS", (100,))
+    end = fit_missing_photon(*columns)
+    assert np.abs(fit["fit_mass"] - end["fit_mass"]).max() < 2e-7
+    assert np.abs(fit["fit_chi2"] - end["fit_chi2"]).max() < 1e-6
 
 
 def test_events_without_two_tracks_are_marked():

@@ -9,6 +9,7 @@ from besfast.constants import ELECTRON, KAON, M_MU, MUON, PION
 from besfast.detector import material, muc, muc_quantile, quantile
 from besfast.detector.muc_table import HYPOTHESIS, gap_momenta, muc_table
 from besfast.geometry.card import load_card
+from besfast.kernel import BLOCK, blocks
 from besfast.rng import key
 from scipy import stats
 
@@ -33,10 +34,12 @@ def chamber(p, cosine, hypothesis, card=SEEN, n=N):
 def tails(p, cosine, depth, residual, hadron, card=SEEN):
     """Return the probabilities to be seen deeper, and deeper or nearer."""
     n, constants = len(depth), muc.parameters(card)
-    beyond, upper = np.empty(n), np.empty(n)
-    columns = np.full(n, float(p)), np.full(n, float(cosine)), depth, residual
-    muc_quantile.depth_stage(*columns, hadron, muc_quantile.muc_curves(card, constants), constants, beyond, upper)
-    return beyond, upper
+    curves, scratch, found = muc_quantile.muc_curves(card, constants), np.empty((4, BLOCK)), []
+    for b in blocks(n):
+        columns = np.full(b.stop - b.start, float(p)), np.full(b.stop - b.start, float(cosine)), depth[b], residual[b]
+        muc_quantile.depth_stage(*columns, curves, constants, scratch.reshape(-1))
+        found.append(scratch[2 if hadron else 0 :][:2, : b.stop - b.start].copy())
+    return np.concatenate(found, axis=1)
 
 
 def thresholds(hypothesis, path_factor=1.0, gaps=9):

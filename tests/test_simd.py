@@ -59,7 +59,7 @@ FOUR = (X, X, X, X)
 GAP = ((170.0, 3.0, 0.0), (210.0, 4.0, 0.0))
 CURVE = (0.5, 0.5, 0.5, 0.5, 0.5)
 IDENTIFICATION = emc_quantiles.emc_quantile_table(CARD)
-CURVES = ((170.0, 210.0), (3.0, 4.0), (CURVE, CURVE), (CURVE, CURVE))
+CURVES = ((170.0, 210.0), (3.0, 4.0), (CURVE, CURVE), (CURVE, CURVE), (CURVE, CURVE))
 MUC, MUC_TABLE = muc.parameters(CARD), muc_table(CARD)
 TABLE = track_table.track_table(CARD)
 LOSS = ionisation.ionisation_loss(CARD)
@@ -134,6 +134,7 @@ VECTOR = {
     measured.momentum_stage: (X, X, X, X, X, X),
     measured.good_stage: (X, X, X, np.ones(3), FLAGS),
     matching.direction_stage: (X, X, X, X, X),
+    matching.impact_stage: (X, X, X, X, X, EMC, SCRATCH),
     pid_systems.relative_sigma_stage: (X, INTS, DEDX, X),
     pid_systems.dedx_chi_stage: (X, X, X, 0.1, DEDX, X),
     pid_systems.tof_chi_stage: (X, X, X, X, 0.1, TOF, X),
@@ -151,8 +152,9 @@ VECTOR = {
     muc.pass_gap_stage: (X, X, X, GAP, MUC, X, X, X, X, X, X),
     muc.cover_stage: (X, X, MUC, X, X),
     muc_quantile.path_stage: (X, X, X, MUC, X, X, X),
-    muc_quantile.gap_stage: (X, X, X, X, X, CURVES, True, MUC, X, X),
-    muc_quantile.deviate_stage: (X, X, X, MUC, X, X),
+    muc_quantile.gap_sums_stage: (X, X, X, X, X, CURVES, MUC, SCRATCH),
+    muc_quantile.near_stage: (X, X, X, MUC, X),
+    muc_quantile.deviate_stage: (X, X, MUC, X, X),
     pid.combine_stage: (SCRATCH, 4.0, N, TOTAL),
     pid.probability_stage: (X, INTS, X),
     kinematic_fit.iterate_stage: (SCRATCH, N, 0.1, LAB),
