@@ -312,6 +312,7 @@ def test_regions():
     assert (region.error_share, region.yield_share) == (0.1, 0.0025)
 
 
+@pytest.mark.long
 def test_table(tmp_path, monkeypatch):
     card, search = load_card("besiii"), load_search("besiii_dark_photon")
     monkeypatch.setattr(backgrounds, "qed_yields", lambda *_: np.full((2, 6), [[5e3], [1e5]]))

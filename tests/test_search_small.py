@@ -144,6 +144,7 @@ def test_counts_are_integers_and_limits_are_finite(result):
     assert np.all(np.asarray(result.limits["epsilon_up"]) > 0.0)
 
 
+@pytest.mark.long
 def test_threads_and_chunks_change_no_bit(small, result, tmp_path):
     """limits.csv of one thread and another chunk is the same file, bit for bit."""
     other = besfast.search(small, out=tmp_path / "other", seed=3, jobs=1, chunk=4096, inject="2.505:0.02")
@@ -159,6 +160,7 @@ def test_asimov_is_the_expectation(small):
     assert np.median(np.abs(ratio - 1.0)) < 0.05
 
 
+@pytest.mark.long
 def test_measured_spectrum_in_place_of_pseudo_data(small, result, tmp_path):
     """A spectrum given as a file gives the limits of that spectrum."""
     path = tmp_path / "spectrum.csv"
@@ -207,6 +209,7 @@ def test_measured_spectrum_in_narrow_bins(small, result, tmp_path):
         measured_spectra(read_spectra(other), search)
 
 
+@pytest.mark.long
 def test_bump_hunt_of_selected_events(small, result, tmp_path):
     """The verb `limit` with --method bump-hunt: the limits of the search for the same simulation."""
     lines = ["mass_low,mass_high,channel,n"]
