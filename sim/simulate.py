@@ -35,7 +35,8 @@ def simulate(truth: TruthEvents, card: Card | str | Path = "besiii", *, seed: in
     ----------
     truth : TruthEvents
         Events in the centre of mass (boosted to the laboratory here) or in the laboratory; particles of status 1
-        meet the detector, neutrinos and neutral hadrons leave nothing in it.
+        meet the detector. Neutrinos leave nothing in it, nor do neutral hadrons other than K_L, n and anti-n (which
+        shower) and K_S and Lambda (which decay).
     card : Card, str or Path
         Detector: a card, the name of a packaged one, or the path of a TOML file.
     seed : int
